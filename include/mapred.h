@@ -1,0 +1,15 @@
+/*
+ * mapred.h: all that an app needs. Each header it includes also compiles alone.
+ */
+#ifndef MAPRED_H
+#define MAPRED_H
+
+#include <mapred/app.h>
+#include <mapred/block.h>
+#include <mapred/bytes.h>
+#include <mapred/fold.h>
+#include <mapred/out.h>
+#include <mapred/status.h>
+#include <mapred/version.h>
+
+#endif

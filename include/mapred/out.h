@@ -1,0 +1,234 @@
+/*
+ * mapred/out.h: where a kernel puts what it found. Each thread has an `mr_out` of its own; every
+ * function here is local to the calling thread and must be called by the kernel it was handed to.
+ *
+ * A key's accumulator lives in a small table that fits the core's cache. Finding a key that is
+ * there is inline and takes no call; when the table is full, it is folded into the rank's
+ * partitions and starts afresh. Keys are borrowed: they are copied when first seen, never again.
+ */
+#ifndef MAPRED_OUT_H
+#define MAPRED_OUT_H
+
+#include <mapred/block.h>
+#include <mapred/fold.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct mr_job mr_job;
+
+/* The longest key that is kept inside a slot. */
+#define MR_KEY_INLINE 16
+
+/*
+ * A slot of the table: this, then the accumulator. `tag` is the key's size plus one; 0 is an empty
+ * slot. A short key is its bytes, zeros behind them; a long one is a pointer and its hash.
+ */
+typedef struct mr_slot {
+    uint64_t tag;
+    uint64_t low;
+    uint64_t high;
+} mr_slot;
+
+/* What the inline functions below need; the rest of it is behind `self`. Not to be touched. */
+typedef struct mr_out {
+    unsigned char *slots;
+    uint64_t mask;      /* slots less one: a power of two less one */
+    uint64_t slot_size; /* header and accumulator */
+    uint64_t plain_sum; /* whether adding an int64_t is a plain sum */
+    unsigned char *dense;
+    uint64_t dense_count;
+    const mr_fold *fold;
+    const mr_block *block;
+    void *self;
+} mr_out;
+
+/* Two words of a short key, in the order of its bytes in memory. */
+typedef struct mr_words {
+    uint64_t low, high;
+} mr_words;
+
+MR_API extern const unsigned char mr_key_mask[2 * MR_KEY_INLINE];
+
+/* Local. The bytes of a key of up to MR_KEY_INLINE bytes, with zeros behind them. */
+static inline mr_words mr_key_words(mr_bytes key)
+{
+    mr_words words = {0, 0};
+#if !defined(__SANITIZE_ADDRESS__) && !defined(MR_CAREFUL)
+    /* Reading 16 bytes is safe unless it would touch the next page. */
+    if (__builtin_expect(((uintptr_t)key.data & 4095) <= 4096 - MR_KEY_INLINE, 1)) {
+        const unsigned char *mask = mr_key_mask + MR_KEY_INLINE - key.size;
+        uint64_t low_mask, high_mask;
+        memcpy(&words.low, key.data, 8);
+        memcpy(&words.high, key.data + 8, 8);
+        memcpy(&low_mask, mask, 8);
+        memcpy(&high_mask, mask + 8, 8);
+        words.low &= low_mask;
+        words.high &= high_mask;
+        return words;
+    }
+#endif
+    if (key.size > 8) {
+        memcpy(&words.low, key.data, 8);
+        memcpy(&words.high, key.data + 8, key.size - 8);
+    } else if (key.size > 0) {
+        memcpy(&words.low, key.data, key.size);
+    }
+    return words;
+}
+
+/* Local. The hash of a short key: every byte of it, and its size, count. */
+static inline uint64_t mr_key_hash(mr_words words, uint64_t tag)
+{
+    __extension__ typedef unsigned __int128 wide;
+    wide product = (wide)(words.low ^ UINT64_C(0x9e3779b97f4a7c15)) *
+                   (words.high ^ (UINT64_C(0xe7037ed1a0b428db) + (tag << 32)));
+    uint64_t hash = (uint64_t)product ^ (uint64_t)(product >> 64);
+    return hash ^ hash >> 32;
+}
+
+/* The paths that are not inline: a key that is new, or longer than a slot holds. */
+MR_API void *mr_out_insert(mr_out *out, mr_words words, uint64_t tag, bool *is_new);
+MR_API void *mr_out_slot_long(mr_out *out, mr_bytes key, bool *is_new);
+MR_API mr_status mr_out_fold_i64(mr_out *out, void *accumulator, int64_t value);
+MR_API mr_status mr_out_fold_f64(mr_out *out, void *accumulator, double value);
+MR_API mr_status mr_out_dense_range(mr_out *out, uint64_t index);
+
+/* Local. Finds a short key given as words; `tag` is its size plus one. Use mr_out_slot. */
+static inline void *mr_out_slot_words(mr_out *out, mr_words words, uint64_t tag, bool *is_new)
+{
+    for (uint64_t at = mr_key_hash(words, tag);; at++) {
+        mr_slot *slot = (mr_slot *)(void *)(out->slots + (at & out->mask) * out->slot_size);
+        if (__builtin_expect(
+                ((slot->low ^ words.low) | (slot->high ^ words.high) | (slot->tag ^ tag)) == 0,
+                1)) {
+            *is_new = false;
+            return slot + 1;
+        }
+        if (slot->tag == 0)
+            return mr_out_insert(out, words, tag, is_new);
+    }
+}
+
+/*
+ * Local. The accumulator of a key, holding the fold's identity when `*is_new`. It is valid until
+ * the next call with this `out`. NULL on failure, and mr_out_status says which: return that.
+ *
+ * "New" means new to this table, not to the job: fold into it, do not count on its being empty
+ * once.
+ */
+static inline void *mr_out_slot(mr_out *out, mr_bytes key, bool *is_new)
+{
+    if (__builtin_expect(key.size > MR_KEY_INLINE, 0))
+        return mr_out_slot_long(out, key, is_new);
+    return mr_out_slot_words(out, mr_key_words(key), key.size + 1, is_new);
+}
+
+/* Local. An integer as key, for apps with MR_KEY_I64: eight bytes whose order is that of numbers.
+ */
+static inline mr_words mr_key_of_i64(int64_t key)
+{
+    uint64_t image = (uint64_t)key ^ UINT64_C(1) << 63;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    image = __builtin_bswap64(image);
+#endif
+    return (mr_words){image, 0};
+}
+
+/* Local. The same as mr_out_slot, for an integer key. */
+static inline void *mr_out_int_slot(mr_out *out, int64_t key, bool *is_new)
+{
+    return mr_out_slot_words(out, mr_key_of_i64(key), 8 + 1, is_new);
+}
+
+/* Local. Why the last call on this `out` failed; MR_OK if it did not. */
+MR_API mr_status mr_out_status(const mr_out *out);
+
+static inline mr_status mr_out_put_i64(mr_out *out, void *accumulator, int64_t value)
+{
+    if (__builtin_expect(accumulator == NULL, 0))
+        return mr_out_status(out);
+    if (__builtin_expect(out->plain_sum == 0, 0))
+        return mr_out_fold_i64(out, accumulator, value);
+    int64_t *sum = (int64_t *)accumulator;
+    *sum = (int64_t)((uint64_t)*sum + (uint64_t)value);
+    return MR_OK;
+}
+
+/* Local. Folds an integer into a key, by the app's fold. */
+static inline mr_status mr_out_add_i64(mr_out *out, mr_bytes key, int64_t value)
+{
+    bool is_new;
+    return mr_out_put_i64(out, mr_out_slot(out, key, &is_new), value);
+}
+
+/* Local. Folds a number into a key, by the app's fold. */
+static inline mr_status mr_out_add_f64(mr_out *out, mr_bytes key, double value)
+{
+    bool is_new;
+    void *accumulator = mr_out_slot(out, key, &is_new);
+    return accumulator ? mr_out_fold_f64(out, accumulator, value) : mr_out_status(out);
+}
+
+/* Local. The same for integer keys. */
+static inline mr_status mr_out_int_add_i64(mr_out *out, int64_t key, int64_t value)
+{
+    bool is_new;
+    return mr_out_put_i64(out, mr_out_int_slot(out, key, &is_new), value);
+}
+
+static inline mr_status mr_out_int_add_f64(mr_out *out, int64_t key, double value)
+{
+    bool is_new;
+    void *accumulator = mr_out_int_slot(out, key, &is_new);
+    return accumulator ? mr_out_fold_f64(out, accumulator, value) : mr_out_status(out);
+}
+
+/* Local. Offers bytes for a key to MR_FIRST: the ones that stand first in the input are kept. */
+MR_API mr_status mr_out_add_bytes(mr_out *out, mr_bytes key, mr_bytes value);
+
+/* Local. The accumulators of a dense job (MR_KEY_DENSE), one after the other, the thread's own. */
+static inline void *mr_out_dense(mr_out *out)
+{
+    return out->dense;
+}
+
+/* Local. Folds an integer into a dense key, 0 to the app's dense_count less one. */
+static inline mr_status mr_out_dense_add_i64(mr_out *out, uint64_t index, int64_t value)
+{
+    if (__builtin_expect(index >= out->dense_count, 0))
+        return mr_out_dense_range(out, index);
+    return mr_out_put_i64(out, out->dense + index * out->fold->size, value);
+}
+
+static inline mr_status mr_out_dense_add_f64(mr_out *out, uint64_t index, double value)
+{
+    if (__builtin_expect(index >= out->dense_count, 0))
+        return mr_out_dense_range(out, index);
+    return mr_out_fold_f64(out, out->dense + index * out->fold->size, value);
+}
+
+/* Local. Writes a line of text, for jobs whose fold is MR_TEXT: all of them come out in the order
+ * of the input. The newline is added. */
+MR_API mr_status mr_out_add_line(mr_out *out, mr_bytes line);
+
+/* Local. The app's state and this thread's own (see mr_app). */
+MR_API void *mr_out_state(const mr_out *out);
+MR_API void *mr_out_local(const mr_out *out);
+
+/* Local. Adds to a named counter of the job, shown with -v and in the report. */
+MR_API void mr_out_count(mr_out *out, const char *counter, int64_t value);
+
+/*
+ * Local. Ends the job with a message of the kernel's own; the place of the current record is added.
+ * Returns `status`, for `return mr_out_fail(...)`.
+ */
+MR_API mr_status mr_out_fail(mr_out *out, mr_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
