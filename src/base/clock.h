@@ -1,0 +1,14 @@
+/* base/clock.h: seconds since some fixed moment, never going back. */
+#ifndef MR_BASE_CLOCK_H
+#define MR_BASE_CLOCK_H
+
+#include <time.h>
+
+static inline double mr_clock_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * base/memory.h: the memory budget of a rank. Everything that grows with the data is allocated here
+ * and counted; small fixed things may come from malloc. Thread-safe.
+ */
+#ifndef MR_BASE_MEMORY_H
+#define MR_BASE_MEMORY_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Sets the budget in bytes; 0 is no limit. */
+void mr_memory_set_budget(uint64_t bytes);
+uint64_t mr_memory_budget(void);
+
+/* What is allocated now, and the most that ever was. */
+uint64_t mr_memory_used(void);
+uint64_t mr_memory_peak(void);
+
+/*
+ * Counted memory. Each call says how large the piece was: the counter then needs no bookkeeping of
+ * its own. NULL when the budget or the machine has no more; `error` then says so, with
+ * MR_NO_MEMORY.
+ */
+void *mr_memory_allocate(size_t size, const char *what, mr_error *error);
+void *mr_memory_resize(void *memory, size_t old_size, size_t size, const char *what,
+                       mr_error *error);
+void mr_memory_free(void *memory, size_t size);
+
+#endif
