@@ -1,0 +1,152 @@
+/* comm/exchange.c: pages on their way. Bounded: MR_EXCHANGE_IN_FLIGHT pages out, one in at a time.
+ */
+#include "comm/exchange.h"
+
+#include "base/memory.h"
+#include "comm/internal.h"
+
+#include <stdlib.h>
+
+enum { TAG_PAGE = 1 };
+
+struct mr_exchange {
+    mr_comm *comm;
+    MPI_Request requests[MR_EXCHANGE_IN_FLIGHT];
+    mr_page *pages[MR_EXCHANGE_IN_FLIGHT];
+    int flying;
+    mr_page *sent;
+    mr_exchange_volume volume;
+    MPI_Request end;
+    bool ending, ended;
+};
+
+mr_page *mr_page_create(size_t capacity, mr_error *error)
+{
+    mr_page *page = mr_memory_allocate(sizeof *page + capacity, "a page of the exchange", error);
+    if (page)
+        *page = (mr_page){.capacity = capacity};
+    return page;
+}
+
+void mr_page_destroy(mr_page *page)
+{
+    if (page)
+        mr_memory_free(page, sizeof *page + page->capacity);
+}
+
+mr_status mr_exchange_create(mr_exchange **exchange, mr_comm *comm, mr_error *error)
+{
+    *exchange = calloc(1, sizeof **exchange);
+    if (!*exchange)
+        return mr_error_set(error, MR_NO_MEMORY, "out of memory: starting the exchange");
+    (*exchange)->comm = comm;
+    return MR_OK;
+}
+
+void mr_exchange_destroy(mr_exchange **exchange)
+{
+    if (!*exchange)
+        return;
+    for (mr_page *page; (page = (*exchange)->sent);) {
+        (*exchange)->sent = page->next;
+        mr_page_destroy(page);
+    }
+    free(*exchange);
+    *exchange = NULL;
+}
+
+bool mr_exchange_may_send(const mr_exchange *exchange)
+{
+    return exchange->flying < MR_EXCHANGE_IN_FLIGHT;
+}
+
+void mr_exchange_send(mr_exchange *exchange, mr_page *page)
+{
+    int at = exchange->flying++;
+    exchange->pages[at] = page;
+    exchange->volume.bytes_sent += page->size;
+    exchange->volume.messages_sent++;
+    MPI_Issend(page->bytes, (int)page->size, MPI_BYTE, page->to, TAG_PAGE, exchange->comm->exchange,
+               &exchange->requests[at]);
+}
+
+static void collect_sent(mr_exchange *exchange)
+{
+    for (int at = 0; at < exchange->flying;) {
+        int done;
+        MPI_Test(&exchange->requests[at], &done, MPI_STATUS_IGNORE);
+        if (!done) {
+            at++;
+            continue;
+        }
+        mr_page *page = exchange->pages[at];
+        page->next = exchange->sent;
+        exchange->sent = page;
+        exchange->flying--;
+        exchange->requests[at] = exchange->requests[exchange->flying];
+        exchange->pages[at] = exchange->pages[exchange->flying];
+    }
+}
+
+mr_page *mr_exchange_sent(mr_exchange *exchange)
+{
+    if (!exchange->sent && exchange->flying)
+        collect_sent(exchange);
+    mr_page *page = exchange->sent;
+    if (page)
+        exchange->sent = page->next;
+    return page;
+}
+
+/* The job is failing for want of memory; its senders must not wait for ever all the same. */
+static void throw_away(mr_exchange *exchange, MPI_Message *message, size_t size)
+{
+    void *bytes = malloc(size);
+    if (!bytes)
+        mr_comm_abort(exchange->comm, MR_NO_MEMORY);
+    MPI_Mrecv(bytes, (int)size, MPI_BYTE, message, MPI_STATUS_IGNORE);
+    free(bytes);
+}
+
+mr_page *mr_exchange_arrived(mr_exchange *exchange, mr_error *error)
+{
+    if (exchange->comm->size == 1)
+        return NULL;
+    int found, size;
+    MPI_Message message;
+    MPI_Status status;
+    MPI_Improbe(MPI_ANY_SOURCE, TAG_PAGE, exchange->comm->exchange, &found, &message, &status);
+    if (!found)
+        return NULL;
+    MPI_Get_count(&status, MPI_BYTE, &size);
+    mr_page *page = mr_page_create((size_t)size, error);
+    if (!page) {
+        throw_away(exchange, &message, (size_t)size);
+        return NULL;
+    }
+    MPI_Mrecv(page->bytes, size, MPI_BYTE, &message, MPI_STATUS_IGNORE);
+    page->size = (size_t)size;
+    page->to = status.MPI_SOURCE;
+    exchange->volume.bytes_received += page->size;
+    return page;
+}
+
+bool mr_exchange_end(mr_exchange *exchange)
+{
+    collect_sent(exchange);
+    if (!exchange->ending && exchange->flying == 0) {
+        exchange->ending = true;
+        MPI_Ibarrier(exchange->comm->exchange, &exchange->end);
+    }
+    if (exchange->ending && !exchange->ended) {
+        int done;
+        MPI_Test(&exchange->end, &done, MPI_STATUS_IGNORE);
+        exchange->ended = done;
+    }
+    return exchange->ended;
+}
+
+mr_exchange_volume mr_exchange_volume_of(const mr_exchange *exchange)
+{
+    return exchange->volume;
+}

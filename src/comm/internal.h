@@ -1,0 +1,19 @@
+/* comm/internal.h: what the files of this folder share. Nobody else may include it. */
+#ifndef MR_COMM_INTERNAL_H
+#define MR_COMM_INTERNAL_H
+
+#include "comm/comm.h"
+
+#include <mpi.h>
+
+struct mr_comm {
+    MPI_Comm world;    /* agreement and collectives */
+    MPI_Comm post;     /* work stealing and news: its messages never meet the others */
+    MPI_Comm exchange; /* pages */
+    int rank, size;
+    int node_rank, node_size;
+    int *node_ranks; /* the world ranks of this node, in order */
+    char host[MPI_MAX_PROCESSOR_NAME];
+};
+
+#endif
