@@ -1,0 +1,117 @@
+/*
+ * output/json.c: rows as JSON objects, one a line. What JSON cannot say is said as nearly as it
+ * can: a byte that is no UTF-8 becomes the character of its number, an infinity or NaN becomes
+ * null.
+ */
+#include "output/rows.h"
+
+#include <math.h>
+
+/* Whether `size` bytes follow the first and go on with a character of UTF-8. */
+static bool goes_on(const unsigned char *at, size_t left, size_t size)
+{
+    if (left <= size)
+        return false;
+    for (size_t i = 1; i <= size; i++)
+        if ((at[i] & 0xc0) != 0x80)
+            return false;
+    return true;
+}
+
+/* The size of the character at `at`, or 0 where the bytes are not one: too short, too long a form
+ * of it, half of a surrogate pair, or past the end of Unicode. */
+static size_t character(const unsigned char *at, size_t left)
+{
+    unsigned char first = at[0];
+    if (first < 0x80)
+        return 1;
+    if (first >= 0xc2 && first < 0xe0)
+        return goes_on(at, left, 1) ? 2 : 0;
+    if (first >= 0xe0 && first < 0xf0) {
+        bool fits = goes_on(at, left, 2) && !(first == 0xe0 && at[1] < 0xa0) &&
+                    !(first == 0xed && at[1] >= 0xa0);
+        return fits ? 3 : 0;
+    }
+    if (first >= 0xf0 && first < 0xf5) {
+        bool fits = goes_on(at, left, 3) && !(first == 0xf0 && at[1] < 0x90) &&
+                    !(first == 0xf4 && at[1] >= 0x90);
+        return fits ? 4 : 0;
+    }
+    return 0;
+}
+
+static void put_escaped(unsigned char byte, mr_text *text)
+{
+    static const char letters[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f',
+                                   ['\r'] = 'r', ['"'] = '"',  ['\\'] = '\\'};
+    static const char hex[] = "0123456789abcdef";
+    char escape[6] = {'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]};
+    if (byte < sizeof letters && letters[byte]) {
+        escape[1] = letters[byte];
+        mr_text_add(text, escape, 2);
+        return;
+    }
+    mr_text_add(text, escape, sizeof escape);
+}
+
+static bool is_plain(unsigned char byte)
+{
+    return byte >= ' ' && byte != '"' && byte != '\\';
+}
+
+/* The inside of a string: runs of plain bytes in one piece, the others one by one. */
+static void put_inside(mr_bytes bytes, mr_text *text)
+{
+    const unsigned char *data = (const unsigned char *)bytes.data;
+    size_t done = 0, at = 0;
+    while (at < bytes.size) {
+        size_t size = is_plain(data[at]) ? character(data + at, bytes.size - at) : 0;
+        if (size > 0) {
+            at += size;
+            continue;
+        }
+        mr_text_add(text, bytes.data + done, at - done);
+        put_escaped(data[at], text);
+        done = ++at;
+    }
+    if (at > done)
+        mr_text_add(text, bytes.data + done, at - done);
+}
+
+static void put_string(mr_bytes bytes, mr_text *text)
+{
+    mr_text_add(text, "\"", 1);
+    put_inside(bytes, text);
+    mr_text_add(text, "\"", 1);
+}
+
+static void put_name(mr_column column, mr_text *text)
+{
+    mr_text_add(text, "\"", 1);
+    put_inside((mr_bytes){column.name, column.size}, text);
+    if (column.number)
+        mr_text_add_i64(text, column.number);
+    mr_text_add(text, "\":", 2);
+}
+
+static void put_cell(const mr_cell *cell, mr_text *text)
+{
+    if (cell->type == MR_TYPE_BYTES)
+        put_string(cell->as.bytes, text);
+    else if (cell->type == MR_TYPE_I64)
+        mr_text_add_i64(text, cell->as.i64);
+    else if (isfinite(cell->as.f64))
+        mr_text_add_f64(text, cell->as.f64);
+    else
+        mr_text_add(text, "null", 4);
+}
+
+void mr_json_row(const mr_writer *writer, const mr_row *row, mr_text *text)
+{
+    for (unsigned i = 0; i < row->count; i++) {
+        mr_text_add(text, i > 0 ? "," : "{", 1);
+        put_name(mr_writer_column(writer, i), text);
+        put_cell(&row->cells[i], text);
+    }
+    mr_text_add(text, "}\n", 2);
+}

@@ -1,0 +1,44 @@
+/*
+ * output/rows.h: between format.c and the files that know one format each. Not for other rooms.
+ */
+#ifndef MR_OUTPUT_ROWS_H
+#define MR_OUTPUT_ROWS_H
+
+#include "output/format.h"
+
+/* Makes the text larger by at least `size`; NULL, with text->failed set, when that cannot be. */
+char *mr_text_grow(mr_text *text, size_t size);
+
+/* Where `size` more bytes can be written; they count once they are added to text->size. NULL:
+ * failed. */
+static inline char *mr_text_room(mr_text *text, size_t size)
+{
+    if (__builtin_expect(text->capacity - text->size < size || text->failed, 0))
+        return mr_text_grow(text, size);
+    return text->data + text->size;
+}
+
+/* Appends a number as text. */
+void mr_text_add_i64(mr_text *text, int64_t value);
+void mr_text_add_f64(mr_text *text, double value);
+
+/* The name of a cell's column. Of several columns with one name, the second has the number 2. */
+typedef struct mr_column {
+    const char *name;
+    size_t size;
+    unsigned number; /* 0: none is shown */
+} mr_column;
+
+/* How many columns have names, the key's included. */
+unsigned mr_writer_columns(const mr_writer *writer);
+mr_column mr_writer_column(const mr_writer *writer, unsigned cell);
+
+/* A row in each of the formats. */
+void mr_tsv_row(const mr_row *row, mr_text *text);
+void mr_csv_header(const mr_writer *writer, mr_text *text);
+void mr_csv_row(const mr_writer *writer, const mr_row *row, mr_text *text);
+void mr_json_row(const mr_writer *writer, const mr_row *row, mr_text *text);
+void mr_binary_header(mr_text *text);
+void mr_binary_row(const mr_row *row, mr_text *text);
+
+#endif
