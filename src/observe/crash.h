@@ -1,0 +1,24 @@
+/*
+ * observe/crash.h: what a crash in a kernel looks like: one line that says where, a backtrace, the
+ * end.
+ */
+#ifndef MR_OBSERVE_CRASH_H
+#define MR_OBSERVE_CRASH_H
+
+#include <mapred/block.h>
+
+/* Handles SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT of this process from now on. `app` is copied.
+ */
+void mr_crash_install(int rank, const char *host, const char *app);
+/* Puts the signals back as they were. */
+void mr_crash_remove(void);
+
+/*
+ * In each thread that runs kernels: an alternate stack (so that an overflow of the stack is told
+ * too) and where the block lies that the thread works on. `block` may change all the time; its
+ * `data` is NULL while there is none. `end` frees the stack.
+ */
+void mr_crash_thread_begin(int thread, const mr_block *block);
+void mr_crash_thread_end(void);
+
+#endif

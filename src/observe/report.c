@@ -1,0 +1,355 @@
+/*
+ * observe/report.c: the numbers of a job as JSON. Writes one file, whole or not at all; a pipe or a
+ * device is written straight through.
+ */
+#include "observe/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <limits.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PHASE_NAMES                                                                                \
+    {                                                                                              \
+        "plan", "map", "combine", "sort", "write"                                                  \
+    }
+
+/* The counts of a rank, as they are called in the file. */
+static const struct {
+    const char *name;
+    size_t offset;
+} fields[] = {
+    {"threads", offsetof(mr_rank_report, threads)},
+    {"blocks", offsetof(mr_rank_report, blocks)},
+    {"bytes_read", offsetof(mr_rank_report, bytes_read)},
+    {"splits", offsetof(mr_rank_report, splits)},
+    {"splits_stolen", offsetof(mr_rank_report, splits_stolen)},
+    {"flushes", offsetof(mr_rank_report, flushes)},
+    {"keys", offsetof(mr_rank_report, keys)},
+    {"keys_owned", offsetof(mr_rank_report, keys_owned)},
+    {"bytes_sent", offsetof(mr_rank_report, bytes_sent)},
+    {"bytes_received", offsetof(mr_rank_report, bytes_received)},
+    {"messages_sent", offsetof(mr_rank_report, messages_sent)},
+    {"rows", offsetof(mr_rank_report, rows)},
+    {"bytes_written", offsetof(mr_rank_report, bytes_written)},
+    {"memory_peak", offsetof(mr_rank_report, memory_peak)},
+    {"rss_peak", offsetof(mr_rank_report, rss_peak)},
+    {"memory_budget", offsetof(mr_rank_report, memory_budget)},
+};
+enum { FIELDS = sizeof fields / sizeof *fields };
+
+static uint64_t field(const mr_rank_report *rank, size_t offset)
+{
+    uint64_t value;
+    memcpy(&value, (const char *)rank + offset, sizeof value);
+    return value;
+}
+
+/* JSON holds UTF-8 only, file names hold anything: other bytes than ASCII become question marks
+ * when the whole is not UTF-8. Owned by the caller (free). */
+static char *plain_text(const char *text)
+{
+    char *copy = strdup(text);
+    for (char *at = copy; copy && *at; at++)
+        if ((unsigned char)*at > 127)
+            *at = '?';
+    return copy;
+}
+
+static json_t *text_of(const char *text)
+{
+    if (!text)
+        return json_null();
+    json_t *json = json_string(text);
+    if (json)
+        return json;
+    char *plain = plain_text(text);
+    json = plain ? json_string(plain) : NULL;
+    free(plain);
+    return json;
+}
+
+static json_t *count_of(uint64_t count)
+{
+    return json_integer(count > INT64_MAX ? INT64_MAX : (json_int_t)count);
+}
+
+/* JSON has no infinity and no NaN. */
+static json_t *real_of(double number)
+{
+    return isfinite(number) ? json_real(number) : json_null();
+}
+
+/* Takes `value` over; a piece that could not be made fails the whole. */
+static void put(json_t *object, const char *name, json_t *value, bool *ok)
+{
+    if (json_object_set_new(object, name, value) != 0)
+        *ok = false;
+}
+
+static json_t *seconds_of(const mr_rank_report *rank, bool *ok)
+{
+    static const char *const names[MR_PHASES] = PHASE_NAMES;
+    json_t *seconds = json_object();
+    for (int i = 0; i < MR_PHASES; i++)
+        put(seconds, names[i], real_of(rank->seconds[i]), ok);
+    return seconds;
+}
+
+static json_t *rank_of(const mr_rank_report *rank, int number, bool *ok)
+{
+    char host[sizeof rank->host + 1];
+    snprintf(host, sizeof host, "%.*s", (int)sizeof rank->host, rank->host);
+    json_t *object = json_object();
+    put(object, "rank", json_integer(number), ok);
+    put(object, "host", text_of(host), ok);
+    put(object, "seconds", seconds_of(rank, ok), ok);
+    put(object, "busy", real_of(rank->busy), ok);
+    for (size_t i = 0; i < FIELDS; i++)
+        put(object, fields[i].name, count_of(field(rank, fields[i].offset)), ok);
+    return object;
+}
+
+static json_t *ranks_of(const mr_job_report *report, bool *ok)
+{
+    json_t *ranks = json_array();
+    for (int i = 0; i < report->rank_count; i++)
+        if (json_array_append_new(ranks, rank_of(&report->ranks[i], i, ok)) != 0)
+            *ok = false;
+    return ranks;
+}
+
+static json_t *phases_of(const mr_job_report *report, bool *ok)
+{
+    static const char *const names[MR_PHASES] = PHASE_NAMES;
+    json_t *phases = json_object();
+    for (int phase = 0; phase < MR_PHASES; phase++) {
+        double most = 0, sum = 0;
+        for (int i = 0; i < report->rank_count; i++) {
+            sum += report->ranks[i].seconds[phase];
+            most = fmax(most, report->ranks[i].seconds[phase]);
+        }
+        json_t *object = json_object();
+        put(object, "max", real_of(most), ok);
+        put(object, "mean", real_of(report->rank_count ? sum / report->rank_count : 0), ok);
+        put(phases, names[phase], object, ok);
+    }
+    return phases;
+}
+
+/* 1 is perfect, the number of ranks is the worst; with nothing to do nobody is behind. */
+static double max_over_mean(double most, double sum, int count)
+{
+    return sum > 0 ? most * count / sum : 1;
+}
+
+static json_t *balance_of(const mr_job_report *report, bool *ok)
+{
+    double busy_most = 0, busy_sum = 0, bytes_most = 0, bytes_sum = 0;
+    for (int i = 0; i < report->rank_count; i++) {
+        double bytes = (double)report->ranks[i].bytes_read;
+        busy_sum += report->ranks[i].busy;
+        busy_most = fmax(busy_most, report->ranks[i].busy);
+        bytes_sum += bytes;
+        bytes_most = fmax(bytes_most, bytes);
+    }
+    json_t *object = json_object();
+    put(object, "busy_max_over_mean",
+        real_of(max_over_mean(busy_most, busy_sum, report->rank_count)), ok);
+    put(object, "bytes_max_over_mean",
+        real_of(max_over_mean(bytes_most, bytes_sum, report->rank_count)), ok);
+    return object;
+}
+
+static uint64_t sum_of(const mr_job_report *report, size_t offset)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < report->rank_count; i++)
+        sum += field(&report->ranks[i], offset);
+    return sum;
+}
+
+static uint64_t most_of(const mr_job_report *report, size_t offset)
+{
+    uint64_t most = 0;
+    for (int i = 0; i < report->rank_count; i++) {
+        uint64_t value = field(&report->ranks[i], offset);
+        most = value > most ? value : most;
+    }
+    return most;
+}
+
+static json_t *input_of(const mr_job_report *report, bool *ok)
+{
+    json_t *object = json_object();
+    put(object, "files", count_of(report->inputs), ok);
+    put(object, "bytes", count_of(report->input_bytes), ok);
+    put(object, "splits", count_of(report->splits), ok);
+    put(object, "block", count_of(report->block), ok);
+    return object;
+}
+
+static json_t *output_of(const mr_job_report *report, bool *ok)
+{
+    json_t *object = json_object();
+    put(object, "path", text_of(report->output), ok);
+    put(object, "rows", count_of(report->rows), ok);
+    put(object, "bytes", count_of(report->output_bytes), ok);
+    return object;
+}
+
+static json_t *exchange_of(const mr_job_report *report, bool *ok)
+{
+    json_t *object = json_object();
+    put(object, "bytes", count_of(sum_of(report, offsetof(mr_rank_report, bytes_sent))), ok);
+    put(object, "messages", count_of(sum_of(report, offsetof(mr_rank_report, messages_sent))), ok);
+    return object;
+}
+
+static json_t *memory_of(const mr_job_report *report, bool *ok)
+{
+    json_t *object = json_object();
+    put(object, "budget", count_of(most_of(report, offsetof(mr_rank_report, memory_budget))), ok);
+    put(object, "counted_peak_max",
+        count_of(most_of(report, offsetof(mr_rank_report, memory_peak))), ok);
+    put(object, "rss_peak_max", count_of(most_of(report, offsetof(mr_rank_report, rss_peak))), ok);
+    return object;
+}
+
+static json_t *counters_of(const mr_job_report *report, bool *ok)
+{
+    json_t *object = json_object();
+    for (int i = 0; i < report->counter_count; i++) {
+        const mr_counter *counter = &report->counters[i];
+        json_t *name = text_of(counter->name);
+        if (name)
+            put(object, json_string_value(name), json_integer(counter->value), ok);
+        else
+            *ok = false;
+        json_decref(name);
+    }
+    return object;
+}
+
+/* The whole report as text (free); NULL when there is no memory for it. */
+static char *compose(const mr_job_report *report)
+{
+    bool ok = true;
+    json_t *root = json_object();
+    put(root, "mapred", text_of(report->version), &ok);
+    put(root, "app", text_of(report->app), &ok);
+    put(root, "seconds", real_of(report->seconds), &ok);
+    put(root, "phases", phases_of(report, &ok), &ok);
+    put(root, "input", input_of(report, &ok), &ok);
+    put(root, "output", output_of(report, &ok), &ok);
+    put(root, "balance", balance_of(report, &ok), &ok);
+    put(root, "exchange", exchange_of(report, &ok), &ok);
+    put(root, "memory", memory_of(report, &ok), &ok);
+    put(root, "counters", counters_of(report, &ok), &ok);
+    put(root, "ranks", ranks_of(report, &ok), &ok);
+    char *text = ok ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(root);
+    return text;
+}
+
+static bool write_all(int file, const char *text, size_t size)
+{
+    while (size) {
+        ssize_t wrote = write(file, text, size);
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote <= 0)
+            return false;
+        text += wrote;
+        size -= (size_t)wrote;
+    }
+    return true;
+}
+
+static bool write_through(const char *path, const char *text)
+{
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    if (file < 0)
+        return false;
+    bool ok = write_all(file, text, strlen(text)) && write_all(file, "\n", 1);
+    return close(file) == 0 && ok;
+}
+
+/* A new file in the folder of `path`; its name goes to `temporary`. */
+static int open_beside(const char *path, char *temporary, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    int folder = slash ? (int)(slash + 1 - path) : 0;
+    for (int i = 0; i < 1000; i++) {
+        int length =
+            snprintf(temporary, size, "%.*s.mapred-report-%ld-%d", folder, path, (long)getpid(), i);
+        if (length < 0 || (size_t)length >= size) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (file >= 0 || errno != EEXIST)
+            return file;
+    }
+    return -1;
+}
+
+static bool replace(const char *path, const char *text)
+{
+    char temporary[PATH_MAX];
+    int file = open_beside(path, temporary, sizeof temporary);
+    if (file < 0)
+        return false;
+    bool ok = write_all(file, text, strlen(text)) && write_all(file, "\n", 1) && fsync(file) == 0;
+    int cause = errno;
+    if (close(file) != 0 && ok) {
+        cause = errno;
+        ok = false;
+    }
+    if (ok && rename(temporary, path) != 0) {
+        cause = errno;
+        ok = false;
+    }
+    if (!ok)
+        unlink(temporary);
+    errno = cause;
+    return ok;
+}
+
+static bool write_report(const char *path, const char *text)
+{
+    struct stat about;
+    if (stat(path, &about) == 0 && !S_ISREG(about.st_mode))
+        return write_through(path, text);
+    /* Through a symbolic link, as a plain write would go. */
+    char *real = realpath(path, NULL);
+    bool ok = replace(real ? real : path, text);
+    int cause = errno;
+    free(real);
+    errno = cause;
+    return ok;
+}
+
+mr_status mr_report_write(const char *path, const mr_job_report *report, mr_error *error)
+{
+    mr_status status = MR_OK;
+    char *text = compose(report);
+    if (!text)
+        status = mr_error_set(error, MR_NO_MEMORY,
+                              "out of memory: the report of %d ranks: run without --report",
+                              report->rank_count);
+    else if (!write_report(path, text))
+        status = mr_error_set(error, MR_BAD_OUTPUT,
+                              "cannot write report: %s: %s: choose a --report that can be written",
+                              path, strerror(errno));
+    free(text);
+    return status;
+}

@@ -1,0 +1,52 @@
+/*
+ * observe/report.h: the numbers of a job as JSON. Each rank fills an mr_rank_report (plain memory
+ * that is gathered on rank 0 as it is); rank 0 writes the file.
+ */
+#ifndef MR_OBSERVE_REPORT_H
+#define MR_OBSERVE_REPORT_H
+
+#include "base/error.h"
+
+#include <stdint.h>
+
+enum { MR_PHASE_PLAN, MR_PHASE_MAP, MR_PHASE_COMBINE, MR_PHASE_SORT, MR_PHASE_WRITE, MR_PHASES };
+
+typedef struct mr_rank_report {
+    char host[64];
+    double seconds[MR_PHASES];
+    double busy; /* seconds that threads spent in kernels, summed */
+    uint64_t threads;
+    uint64_t blocks; /* kernels called */
+    uint64_t bytes_read;
+    uint64_t splits;        /* done by this rank */
+    uint64_t splits_stolen; /* of those, got from others */
+    uint64_t flushes;       /* of full tables into the partitions */
+    uint64_t keys;          /* distinct on this rank after the map */
+    uint64_t keys_owned;    /* after the exchange */
+    uint64_t bytes_sent, bytes_received, messages_sent;
+    uint64_t rows, bytes_written;
+    uint64_t memory_peak; /* of counted memory */
+    uint64_t rss_peak;    /* of the process */
+    uint64_t memory_budget;
+} mr_rank_report;
+
+typedef struct mr_counter {
+    const char *name;
+    int64_t value;
+} mr_counter;
+
+typedef struct mr_job_report {
+    const char *app, *version, *output;
+    double seconds; /* from the start of MPI to the commit */
+    uint64_t inputs, input_bytes, splits, block;
+    uint64_t rows, output_bytes;
+    const mr_rank_report *ranks;
+    int rank_count;
+    const mr_counter *counters;
+    int counter_count;
+} mr_job_report;
+
+/* Writes the report under a temporary name and renames it. MR_BAD_OUTPUT. */
+mr_status mr_report_write(const char *path, const mr_job_report *report, mr_error *error);
+
+#endif
