@@ -1,0 +1,282 @@
+/*
+ * engine/emit.c: what kernels call and what mapred/out.h does not do inline: new keys, long keys,
+ * values that are not plain sums, bytes, lines, counters, errors.
+ */
+#include "base/memory.h"
+#include "engine/table.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct mr_spill {
+    struct mr_spill *next;
+    size_t size;
+    char bytes[];
+} mr_spill;
+
+static mr_out_self *self_of(const mr_out *out)
+{
+    return out->self;
+}
+
+void mr_table_free_large(mr_out_self *self)
+{
+    for (mr_spill *large; (large = self->large);) {
+        self->large = large->next;
+        mr_memory_free(large, sizeof *large + large->size);
+    }
+}
+
+static char *keep_large(mr_out_self *self, mr_bytes bytes)
+{
+    mr_spill *large = mr_memory_allocate(sizeof *large + bytes.size, "a long key", &self->error);
+    if (!large)
+        return NULL;
+    *large = (mr_spill){.next = self->large, .size = bytes.size};
+    memcpy(large->bytes, bytes.data, bytes.size);
+    self->large = large;
+    /* Large keys are not kept for long: the next new key empties the table. */
+    self->keys_used = self->keys_capacity;
+    return large->bytes;
+}
+
+char *mr_table_keep(mr_out_self *self, mr_bytes bytes)
+{
+    if (self->keys_capacity - self->keys_used < bytes.size)
+        return keep_large(self, bytes);
+    char *copy = self->keys + self->keys_used;
+    if (bytes.size)
+        memcpy(copy, bytes.data, bytes.size);
+    self->keys_used += bytes.size;
+    return copy;
+}
+
+static mr_slot *slot_at(mr_out *out, uint64_t at)
+{
+    return (mr_slot *)(void *)(out->slots + (at & out->mask) * out->slot_size);
+}
+
+static mr_slot *free_slot(mr_out *out, uint64_t hash)
+{
+    while (slot_at(out, hash)->tag)
+        hash++;
+    return slot_at(out, hash);
+}
+
+/* A fresh slot for a key that is not in the table; empties the table first when it is full. */
+static mr_slot *add_slot(mr_out *out, uint64_t hash)
+{
+    mr_out_self *self = self_of(out);
+    if (!out->slots) {
+        mr_error_set(&self->error, MR_BAD_PLUGIN,
+                     "wrong call in kernel: %s: its keys are dense: use mr_out_dense_add_...",
+                     self->app->name);
+        return NULL;
+    }
+    if (self->used >= self->limit || self->keys_used >= self->keys_capacity) {
+        if (mr_out_flush(self) != MR_OK)
+            return NULL;
+    }
+    mr_slot *slot = free_slot(out, hash);
+    memcpy(slot + 1, self->identity, self->value);
+    self->used++;
+    return slot;
+}
+
+void *mr_out_insert(mr_out *out, mr_words words, uint64_t tag, bool *is_new)
+{
+    mr_slot *slot = add_slot(out, mr_key_hash(words, tag));
+    if (!slot)
+        return NULL;
+    *slot = (mr_slot){tag, words.low, words.high};
+    *is_new = true;
+    return slot + 1;
+}
+
+static bool is_key(const mr_slot *slot, mr_bytes key, uint64_t hash)
+{
+    return slot->tag == key.size + 1 && slot->high == hash &&
+           memcmp((const void *)(uintptr_t)slot->low, key.data, key.size) == 0;
+}
+
+void *mr_out_slot_long(mr_out *out, mr_bytes key, bool *is_new)
+{
+    mr_out_self *self = self_of(out);
+    if (key.size >= MR_KEY_LONGEST) {
+        mr_out_fail(out, MR_FAILED, "key too long: %zu bytes, and 1 GiB is the most", key.size);
+        return NULL;
+    }
+    uint64_t hash = mr_key_hash_bytes(key);
+    for (uint64_t at = hash; out->slots; at++) {
+        mr_slot *slot = slot_at(out, at);
+        if (slot->tag == 0)
+            break;
+        if (is_key(slot, key, hash)) {
+            *is_new = false;
+            return slot + 1;
+        }
+    }
+    mr_slot *slot = add_slot(out, hash);
+    if (!slot)
+        return NULL;
+    const char *copy = mr_table_keep(self, key);
+    if (!copy) {
+        self->used--;
+        return NULL;
+    }
+    *slot = (mr_slot){key.size + 1, (uintptr_t)copy, hash};
+    *is_new = true;
+    return slot + 1;
+}
+
+mr_status mr_out_status(const mr_out *out)
+{
+    return self_of(out)->error.code;
+}
+
+static mr_status wrong_value(mr_out *out, const char *what)
+{
+    return mr_error_set(&self_of(out)->error, MR_BAD_PLUGIN,
+                        "wrong call in kernel: %s: the fold '%s' takes no %s: declare another fold",
+                        self_of(out)->app->name, out->fold->name, what);
+}
+
+mr_status mr_out_fold_i64(mr_out *out, void *accumulator, int64_t value)
+{
+    if (!out->fold->add_i64)
+        return wrong_value(out, "int64_t");
+    out->fold->add_i64(out->fold, accumulator, value);
+    return MR_OK;
+}
+
+mr_status mr_out_fold_f64(mr_out *out, void *accumulator, double value)
+{
+    if (!out->fold->add_f64)
+        return wrong_value(out, "double");
+    out->fold->add_f64(out->fold, accumulator, value);
+    return MR_OK;
+}
+
+mr_status mr_out_dense_range(mr_out *out, uint64_t index)
+{
+    return mr_out_fail(out, MR_FAILED, "dense key out of range: %llu of %llu",
+                       (unsigned long long)index, (unsigned long long)out->dense_count);
+}
+
+mr_status mr_out_add_bytes(mr_out *out, mr_bytes key, mr_bytes value)
+{
+    mr_out_self *self = self_of(out);
+    if (!(out->fold->flags & MR_FOLD_FIRST) || out->fold == MR_TEXT)
+        return wrong_value(out, "bytes");
+    bool is_new;
+    mr_first *first = mr_out_slot(out, key, &is_new);
+    if (!first)
+        return self->error.code;
+    const mr_block *block = out->block;
+    mr_first offer = {block->file_index, mr_block_offset_of(block, block->record), value.data,
+                      value.size};
+    const char *before = first->data;
+    out->fold->merge(out->fold, first, &offer);
+    if (first->data == before && !is_new)
+        return MR_OK;
+    first->data = mr_table_keep(self, value);
+    return first->data ? MR_OK : self->error.code;
+}
+
+static mr_status reserve_text(mr_out_self *self, size_t size)
+{
+    if (size <= self->text_capacity)
+        return MR_OK;
+    size_t capacity = size + size / 2 + 4096;
+    char *text = mr_memory_resize(self->text, self->text_capacity, capacity, "lines of a block",
+                                  &self->error);
+    if (!text)
+        return MR_NO_MEMORY;
+    self->text = text;
+    self->text_capacity = capacity;
+    return MR_OK;
+}
+
+mr_status mr_out_add_line(mr_out *out, mr_bytes line)
+{
+    mr_out_self *self = self_of(out);
+    if (out->fold != MR_TEXT)
+        return wrong_value(out, "line");
+    MR_TRY(reserve_text(self, self->text_used + line.size + 1));
+    if (line.size)
+        memcpy(self->text + self->text_used, line.data, line.size);
+    self->text_used += line.size;
+    self->text[self->text_used++] = '\n';
+    return MR_OK;
+}
+
+void mr_out_begin_block(mr_out_self *self, const mr_block *block)
+{
+    self->out.block = block;
+}
+
+/* A number as bytes in whose order numbers stand. */
+static void put_ordered(unsigned char *bytes, uint64_t number)
+{
+    for (int i = 7; i >= 0; i--, number >>= 8)
+        bytes[i] = (unsigned char)number;
+}
+
+mr_status mr_out_end_block(mr_out_self *self)
+{
+    if (self->text_used == 0 || self->error.code != MR_OK)
+        return self->error.code;
+    const mr_block *block = self->out.block;
+    unsigned char key[16];
+    put_ordered(key, block->file_index);
+    put_ordered(key + 8, block->offset);
+    mr_first lines = {block->file_index, block->offset, self->text, self->text_used};
+    mr_entry entry = {.key = key, .value = &lines, .size = sizeof key};
+    mr_partition *partition =
+        &self->store->partitions[(unsigned)self->thread & (self->store->count - 1)];
+    while (!mr_partition_claim(partition))
+        ;
+    mr_status status = mr_store_append(self->store, partition, &entry, &self->error);
+    mr_partition_release(partition);
+    self->text_used = 0;
+    return status;
+}
+
+void *mr_out_state(const mr_out *out)
+{
+    return self_of(out)->state;
+}
+
+void *mr_out_local(const mr_out *out)
+{
+    return self_of(out)->local;
+}
+
+void mr_out_count(mr_out *out, const char *counter, int64_t value)
+{
+    mr_out_self *self = self_of(out);
+    int at = 0;
+    while (at < self->counter_count && strcmp(self->counters[at].name, counter) != 0)
+        at++;
+    if (at == MR_OUT_COUNTERS)
+        return;
+    if (at == self->counter_count)
+        self->counters[self->counter_count++] = (mr_out_counter){counter, 0};
+    self->counters[at].value += value;
+}
+
+mr_status mr_out_fail(mr_out *out, mr_status status, const char *format, ...)
+{
+    mr_out_self *self = self_of(out);
+    const mr_block *block = out->block;
+    char text[MR_ERROR_TEXT / 2];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (!block || !block->data)
+        return mr_error_set(&self->error, status, "%s", text);
+    return mr_error_set(&self->error, status, "%s: %s at byte %llu", text, block->file,
+                        (unsigned long long)mr_block_offset_of(block, block->record));
+}

@@ -1,0 +1,109 @@
+/* engine/report.c: a job's counters and numbers, from all ranks to rank 0, and from there to who
+ * asked. */
+#include "base/clock.h"
+#include "base/memory.h"
+#include "engine/job.h"
+#include "observe/note.h"
+
+#include <stdlib.h>
+
+void mr_job_count(mr_job *job, const char *name, int64_t value)
+{
+    int at = 0;
+    while (at < job->counter_count && strcmp(job->counters[at].name, name) != 0)
+        at++;
+    if (at == MR_JOB_COUNTERS)
+        return;
+    if (at == job->counter_count)
+        job->counters[job->counter_count++] = (mr_out_counter){name, 0};
+    job->counters[at].value += value;
+}
+
+/* Counters as bytes: the value, then the name with its zero. */
+static mr_text pack_counters(const mr_job *job)
+{
+    mr_text text = {0};
+    for (int i = 0; i < job->counter_count; i++) {
+        mr_text_add(&text, (const char *)&job->counters[i].value, sizeof job->counters[i].value);
+        mr_text_add(&text, job->counters[i].name, strlen(job->counters[i].name) + 1);
+    }
+    return text;
+}
+
+/* Rank 0: adds up what all sent. The names point into `all`. */
+static void unpack_counters(mr_job *job, const char *all, uint64_t size)
+{
+    job->counter_count = 0;
+    for (uint64_t at = 0; at + sizeof(int64_t) < size;) {
+        int64_t value;
+        memcpy(&value, all + at, sizeof value);
+        mr_job_count(job, all + at + sizeof value, value);
+        at += sizeof value + strlen(all + at + sizeof value) + 1;
+    }
+}
+
+static void explain(const mr_job *job)
+{
+    mr_note("result: %llu rows, %llu bytes in %.3f s", (unsigned long long)job->rows,
+            (unsigned long long)job->bytes, mr_clock_now() - job->start);
+    for (int i = 0; i < job->counter_count; i++)
+        mr_note("counter: %s: %lld", job->counters[i].name, (long long)job->counters[i].value);
+}
+
+static mr_status write_file(const mr_job *job, const mr_rank_report *ranks)
+{
+    mr_counter counters[MR_JOB_COUNTERS];
+    for (int i = 0; i < job->counter_count; i++)
+        counters[i] = (mr_counter){job->counters[i].name, job->counters[i].value};
+    mr_job_report report = {
+        .app = job->app.name,
+        .version = MR_VERSION,
+        .output = job->settings->output,
+        .seconds = mr_clock_now() - job->start,
+        .inputs = job->plan->count,
+        .input_bytes = mr_plan_bytes(job->plan),
+        .splits = job->plan->splits,
+        .block = job->plan->block,
+        .rows = job->rows,
+        .output_bytes = job->bytes,
+        .ranks = ranks,
+        .rank_count = mr_comm_size(job->comm),
+        .counters = counters,
+        .counter_count = job->counter_count,
+    };
+    return mr_report_write(job->settings->report, &report, job->error);
+}
+
+mr_status mr_job_tell(mr_job *job)
+{
+    bool root = mr_comm_rank(job->comm) == 0;
+    if (!job->settings->report && !job->settings->verbose)
+        return MR_OK;
+    job->report.memory_peak = mr_memory_peak();
+    job->report.rss_peak = mr_topology_peak_rss();
+    mr_rank_report *ranks = NULL;
+    char *all = NULL;
+    uint64_t *sizes = NULL, size = 0;
+    if (root && !(ranks = calloc((size_t)mr_comm_size(job->comm), sizeof *ranks)))
+        mr_error_set(job->error, MR_NO_MEMORY, "out of memory: writing the report");
+    mr_text mine = pack_counters(job);
+    mr_status status =
+        mr_comm_gather_sizes(job->comm, mine.data, mine.size, &all, &sizes, job->error);
+    if (status == MR_OK) {
+        mr_comm_gather(job->comm, &job->report, sizeof job->report, ranks);
+        for (int rank = 0; root && rank < mr_comm_size(job->comm); rank++)
+            size += sizes[rank];
+        if (root)
+            unpack_counters(job, all, size);
+        if (root && job->settings->verbose)
+            explain(job);
+        if (root && job->settings->report)
+            write_file(job, ranks);
+        status = mr_comm_agree(job->comm, job->error);
+    }
+    mr_text_free(&mine);
+    free(ranks);
+    free(all);
+    free(sizes);
+    return status;
+}
