@@ -1,0 +1,122 @@
+/*
+ * cli/cli.c: the table of subcommands, and the way from main's arguments to one of them and back to
+ * an exit code. What is said on stderr is said here: one line, by one rank.
+ */
+#include "cli/cli.h"
+
+#include "cli/command.h"
+#include "comm/comm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+const mr_command mr_commands[] = {
+    {"run", "APP [APP OPTIONS] [JOB OPTIONS] INPUT...", "run an app; the word may be left out",
+     "APP is the name of an installed app, a plugin (./my.so) or a C file (./my.c).\n"
+     "See 'mapred help APP' for the options.\n",
+     mr_command_run, true},
+    {"plan", "APP [APP OPTIONS] [JOB OPTIONS] INPUT...", "say what a job would do: --dry-run", "",
+     mr_command_plan, true},
+    {"apps", "", "list the apps that can be called by name",
+     "They are looked for in the folders of MAPRED_PATH, then in the installation.\n",
+     mr_command_apps, false},
+    {"help", "[APP | COMMAND]", "show how to use mapred, an app or a command", "", mr_command_help,
+     false},
+    {"new", "NAME", "write NAME.c, a small app to start from", "", mr_command_new, false},
+    {"build", "FILE.c [-o OUT.so] [--native]", "compile an app",
+     "  -o OUT.so    the plugin; default: FILE.so\n"
+     "  --native     code for this machine's CPU alone\n"
+     "The compiler is $CC, or else the one that mapred was built with.\n",
+     mr_command_build, false},
+    {"doctor", "", "look this installation and machine over", "", mr_command_doctor, false},
+    {.name = NULL},
+};
+
+const mr_command *mr_command_find(const char *name)
+{
+    for (const mr_command *command = mr_commands; command->name; command++)
+        if (strcmp(command->name, name) == 0)
+            return command;
+    return NULL;
+}
+
+bool mr_is_help(const char *text)
+{
+    return strcmp(text, "--help") == 0 || strcmp(text, "-h") == 0;
+}
+
+static mr_status run_command(mr_call *call, const mr_command *command, mr_error *error)
+{
+    if (call->rank != 0 && !command->all_ranks)
+        return MR_OK;
+    if (call->count == 0 || !mr_is_help(call->arguments[0]))
+        return command->run(call, error);
+    if (call->rank == 0)
+        mr_help_command(call->out, command);
+    return MR_OK;
+}
+
+/* `call` holds all of the command line behind the program's name. */
+static mr_status dispatch(mr_call *call, mr_error *error)
+{
+    if (call->count == 0)
+        return mr_error_set(error, MR_USAGE, "no app given: see 'mapred --help'");
+    const char *first = call->arguments[0];
+    const mr_command *command = mr_command_find(first);
+    if (command) {
+        call->count--;
+        call->arguments++;
+        return run_command(call, command, error);
+    }
+    if (first[0] != '-')
+        return mr_command_run(call, error);
+    if (!mr_is_help(first) && strcmp(first, "--version") != 0)
+        return mr_error_set(error, MR_USAGE,
+                            "unknown option: %s: options stand behind the app: see 'mapred --help'",
+                            first);
+    if (call->rank == 0 && mr_is_help(first))
+        mr_help_main(call->out);
+    else if (call->rank == 0)
+        fprintf(call->out, "mapred %s\n", MR_VERSION);
+    return MR_OK;
+}
+
+/* Help that nobody could read is a failure too; a reader that has left is not. */
+static mr_status flush(mr_call *call, mr_error *error)
+{
+    errno = 0;
+    if ((fflush(call->out) == 0 && !ferror(call->out)) || errno == EPIPE)
+        return MR_OK;
+    return mr_error_set(error, MR_BAD_OUTPUT, "cannot write to standard output: %s",
+                        strerror(errno));
+}
+
+int mr_cli_main(int argc, char **argv)
+{
+    mr_error error = {MR_OK, ""};
+    mr_call call = {.count = argc > 0 ? argc - 1 : 0,
+                    .arguments = argv + (argc > 0),
+                    .environment = environ,
+                    .search = getenv("MAPRED_PATH"),
+                    .out = stdout,
+                    .rank = mr_comm_rank_hint()};
+    mr_places *places = malloc(sizeof *places);
+    mr_status status = MR_NO_MEMORY;
+    call.places = places;
+    if (!places)
+        mr_error_set(&error, status, "out of memory: cannot start");
+    else
+        status = mr_places_find(places, NULL, &error);
+    if (status == MR_OK)
+        status = dispatch(&call, &error);
+    if (status == MR_OK && call.rank == 0)
+        status = flush(&call, &error);
+    if (error.code != MR_OK && call.rank == 0)
+        fprintf(stderr, "mapred: %s\n", error.text);
+    free(places);
+    return (int)status;
+}

@@ -1,0 +1,57 @@
+/*
+ * cli/command.h: what the subcommands share: what they are called with, and the table of them.
+ */
+#ifndef MR_CLI_COMMAND_H
+#define MR_CLI_COMMAND_H
+
+#include "plugin/load.h"
+#include "plugin/places.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/* What a subcommand is called with; `arguments` are those behind its name. */
+typedef struct mr_call {
+    int count;
+    char *const *arguments;
+    char *const *environment;
+    const mr_places *places;
+    const char *search; /* $MAPRED_PATH */
+    FILE *out;
+    int rank; /* as far as it is known: 0 tells the user about errors */
+} mr_call;
+
+typedef struct mr_command {
+    const char *name;
+    const char *usage;   /* what stands behind the name */
+    const char *summary; /* one line */
+    const char *text;    /* more of it, for help; whole lines */
+    mr_status (*run)(mr_call *call, mr_error *error);
+    bool all_ranks; /* else rank 0 alone does it */
+} mr_command;
+
+/* Up to one whose name is NULL. */
+extern const mr_command mr_commands[];
+const mr_command *mr_command_find(const char *name);
+
+/* One file each. */
+mr_status mr_command_run(mr_call *call, mr_error *error);
+mr_status mr_command_plan(mr_call *call, mr_error *error);
+mr_status mr_command_apps(mr_call *call, mr_error *error);
+mr_status mr_command_help(mr_call *call, mr_error *error);
+mr_status mr_command_new(mr_call *call, mr_error *error);
+mr_status mr_command_build(mr_call *call, mr_error *error);
+mr_status mr_command_doctor(mr_call *call, mr_error *error);
+
+/* Whether a text is --help or -h. */
+bool mr_is_help(const char *text);
+
+/* Pages of help. */
+void mr_help_main(FILE *out);
+void mr_help_command(FILE *out, const mr_command *command);
+void mr_help_app(FILE *out, const mr_app *app, const char *called);
+
+/* Finds what the user calls an app, compiles it if it is a source, loads and checks it. */
+mr_status mr_app_open(mr_plugin **plugin, const mr_call *call, const char *called, mr_error *error);
+
+#endif
