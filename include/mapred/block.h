@@ -29,6 +29,10 @@ typedef struct mr_block {
     uint64_t file_index; /* its place among the inputs */
     uint64_t offset;     /* of `data` in the file, after decompression */
     size_t record_size;  /* of one record, for MR_INPUT_RECORDS */
+    /* Of mr_block_next_word: the 64 bytes it looks at, where words begin and end in them as bits,
+     * whether the last of them is within a word, and where it left off. Zero in a fresh block. */
+    const char *window, *resume;
+    uint64_t edges, inside;
 } mr_block;
 
 /* Local. The next line without its newline (a carriage return stays: see mr_bytes_chomp). */
@@ -43,14 +47,68 @@ static inline bool mr_block_next_line(mr_block *block, mr_bytes *line)
     return true;
 }
 
+/* Local. One bit a byte: which of the 64 bytes at `at` are not white space. */
+static inline uint64_t mr_block_word_bytes(const char *at)
+{
+    uint64_t spaces = 0;
+#ifdef __SSE2__
+    const __m128i blank = _mm_set1_epi8(' '), tab = _mm_set1_epi8('\t'), four = _mm_set1_epi8(4);
+    for (int i = 0; i < 64; i += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(at + i));
+        __m128i low = _mm_sub_epi8(bytes, tab);
+        __m128i is_low = _mm_cmpeq_epi8(_mm_min_epu8(low, four), low);
+        int mask = _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(bytes, blank), is_low));
+        spaces |= (uint64_t)(unsigned)mask << i;
+    }
+#else
+    for (int i = 0; i < 64; i++)
+        spaces |= (uint64_t)mr_byte_is_space(at[i]) << i;
+#endif
+    return ~spaces;
+}
+
+/* Local. Looks at the next 64 bytes; false when there are none left and no word is open. */
+static inline bool mr_block_next_window(mr_block *block)
+{
+    const char *next = block->window + 64;
+    if (block->at != block->resume || !block->window) {
+        next = block->at;
+        block->inside = 0;
+    }
+    block->resume = block->at;
+    if (next >= block->end) {
+        block->edges = block->inside; /* a word that ends with the block */
+        block->inside = 0;
+        block->window = block->end;
+        return block->edges != 0;
+    }
+    uint64_t bytes = mr_block_word_bytes(next);
+    if (block->end - next < 64)
+        bytes &= ~(~UINT64_C(0) << (block->end - next));
+    block->edges = bytes ^ (bytes << 1 | block->inside);
+    block->inside = bytes >> 63;
+    block->window = next;
+    return true;
+}
+
 /* Local. The next word: a maximal run of bytes other than ASCII white space. */
 static inline bool mr_block_next_word(mr_block *block, mr_bytes *word)
 {
-    mr_bytes rest = mr_bytes_between(block->at, block->at < block->end ? block->end : block->at);
-    bool found = mr_bytes_next_word(&rest, word);
-    block->record = word->data;
-    block->at = rest.data;
-    return found;
+    if (__builtin_expect(block->at != block->resume, 0))
+        block->edges = 0;
+    while (block->edges == 0)
+        if (!mr_block_next_window(block))
+            return false;
+    const char *start = block->window + __builtin_ctzll(block->edges);
+    block->edges &= block->edges - 1;
+    while (block->edges == 0)
+        mr_block_next_window(block);
+    const char *stop = block->window + __builtin_ctzll(block->edges);
+    block->edges &= block->edges - 1;
+    *word = mr_bytes_between(start, stop);
+    block->record = start;
+    block->at = block->resume = stop;
+    return true;
 }
 
 /* Local. The next record of MR_INPUT_RECORDS. */

@@ -31,17 +31,30 @@ typedef struct mr_slot {
     uint64_t high;
 } mr_slot;
 
+/* An integer on its way into the table: see mr_out_add_i64. */
+typedef struct mr_pending {
+    uint64_t tag, low, high;
+    uint64_t at; /* the slot to look in first */
+    int64_t value;
+} mr_pending;
+
+#define MR_PENDING 32 /* a power of two */
+
 /* What the inline functions below need; the rest of it is behind `self`. Not to be touched. */
 typedef struct mr_out {
     unsigned char *slots;
     uint64_t mask;      /* slots less one: a power of two less one */
+    uint64_t shift;     /* a key's slot is its hash shifted right by this */
     uint64_t slot_size; /* header and accumulator */
     uint64_t plain_sum; /* whether adding an int64_t is a plain sum */
+    uint64_t deferred;  /* whether the table is larger than the cache */
+    uint64_t turn;      /* in `pending` */
     unsigned char *dense;
     uint64_t dense_count;
     const mr_fold *fold;
     const mr_block *block;
     void *self;
+    mr_pending pending[MR_PENDING];
 } mr_out;
 
 /* Two words of a short key, in the order of its bytes in memory. */
@@ -95,20 +108,40 @@ MR_API mr_status mr_out_fold_i64(mr_out *out, void *accumulator, int64_t value);
 MR_API mr_status mr_out_fold_f64(mr_out *out, void *accumulator, double value);
 MR_API mr_status mr_out_dense_range(mr_out *out, uint64_t index);
 
-/* Local. Finds a short key given as words; `tag` is its size plus one. Use mr_out_slot. */
-static inline void *mr_out_slot_words(mr_out *out, mr_words words, uint64_t tag, bool *is_new)
+static inline bool mr_slot_holds(const mr_slot *slot, mr_words words, uint64_t tag)
 {
-    for (uint64_t at = mr_key_hash(words, tag);; at++) {
-        mr_slot *slot = (mr_slot *)(void *)(out->slots + (at & out->mask) * out->slot_size);
-        if (__builtin_expect(
-                ((slot->low ^ words.low) | (slot->high ^ words.high) | (slot->tag ^ tag)) == 0,
-                1)) {
+    return ((slot->low ^ words.low) | (slot->high ^ words.high) | (slot->tag ^ tag)) == 0;
+}
+
+/* Local. The slot that a key is looked for in first: slots are looked at in pairs. */
+static inline uint64_t mr_out_place(const mr_out *out, uint64_t hash)
+{
+    return hash >> out->shift & ~UINT64_C(1);
+}
+
+/*
+ * Local. Finds a short key given as words, from the pair at `at` on. Both slots of a pair are
+ * compared before anything is decided: which of the two it is cannot be predicted. Use mr_out_slot.
+ */
+static inline void *mr_out_slot_at(mr_out *out, uint64_t at, mr_words words, uint64_t tag,
+                                   bool *is_new)
+{
+    for (;; at += 2) {
+        mr_slot *one = (mr_slot *)(void *)(out->slots + (at & out->mask) * out->slot_size);
+        mr_slot *two = (mr_slot *)(void *)((unsigned char *)one + out->slot_size);
+        bool is_one = mr_slot_holds(one, words, tag), is_two = mr_slot_holds(two, words, tag);
+        if (__builtin_expect(is_one | is_two, 1)) {
             *is_new = false;
-            return slot + 1;
+            return (is_one ? one : two) + 1;
         }
-        if (slot->tag == 0)
+        if (one->tag == 0 || two->tag == 0)
             return mr_out_insert(out, words, tag, is_new);
     }
+}
+
+static inline void *mr_out_slot_words(mr_out *out, mr_words words, uint64_t tag, bool *is_new)
+{
+    return mr_out_slot_at(out, mr_out_place(out, mr_key_hash(words, tag)), words, tag, is_new);
 }
 
 /*
@@ -156,11 +189,37 @@ static inline mr_status mr_out_put_i64(mr_out *out, void *accumulator, int64_t v
     return MR_OK;
 }
 
+/*
+ * Local. Folds an integer into a short key. When the table is larger than the cache, the key's slot
+ * is asked for now and looked at some calls later: by then it has arrived.
+ */
+static inline mr_status mr_out_add_words(mr_out *out, mr_words words, uint64_t tag, int64_t value)
+{
+    bool is_new;
+    uint64_t at = mr_out_place(out, mr_key_hash(words, tag));
+    if (!out->deferred)
+        return mr_out_put_i64(out, mr_out_slot_at(out, at, words, tag, &is_new), value);
+    __builtin_prefetch(out->slots + at * out->slot_size, 1);
+    mr_pending *place = &out->pending[out->turn++ & (MR_PENDING - 1)], due = *place;
+    place->tag = tag;
+    place->low = words.low;
+    place->high = words.high;
+    place->at = at;
+    place->value = value;
+    if (due.tag == 0)
+        return MR_OK;
+    words.low = due.low;
+    words.high = due.high;
+    return mr_out_put_i64(out, mr_out_slot_at(out, due.at, words, due.tag, &is_new), due.value);
+}
+
 /* Local. Folds an integer into a key, by the app's fold. */
 static inline mr_status mr_out_add_i64(mr_out *out, mr_bytes key, int64_t value)
 {
     bool is_new;
-    return mr_out_put_i64(out, mr_out_slot(out, key, &is_new), value);
+    if (__builtin_expect(key.size > MR_KEY_INLINE, 0))
+        return mr_out_put_i64(out, mr_out_slot_long(out, key, &is_new), value);
+    return mr_out_add_words(out, mr_key_words(key), key.size + 1, value);
 }
 
 /* Local. Folds a number into a key, by the app's fold. */
@@ -174,8 +233,7 @@ static inline mr_status mr_out_add_f64(mr_out *out, mr_bytes key, double value)
 /* Local. The same for integer keys. */
 static inline mr_status mr_out_int_add_i64(mr_out *out, int64_t key, int64_t value)
 {
-    bool is_new;
-    return mr_out_put_i64(out, mr_out_int_slot(out, key, &is_new), value);
+    return mr_out_add_words(out, mr_key_of_i64(key), 8 + 1, value);
 }
 
 static inline mr_status mr_out_int_add_f64(mr_out *out, int64_t key, double value)

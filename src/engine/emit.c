@@ -9,59 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-typedef struct mr_spill {
-    struct mr_spill *next;
-    size_t size;
-    char bytes[];
-} mr_spill;
-
 static mr_out_self *self_of(const mr_out *out)
 {
     return out->self;
 }
 
-void mr_table_free_large(mr_out_self *self)
+static mr_slot *free_slot(mr_out *out, uint64_t at)
 {
-    for (mr_spill *large; (large = self->large);) {
-        self->large = large->next;
-        mr_memory_free(large, sizeof *large + large->size);
-    }
-}
-
-static char *keep_large(mr_out_self *self, mr_bytes bytes)
-{
-    mr_spill *large = mr_memory_allocate(sizeof *large + bytes.size, "a long key", &self->error);
-    if (!large)
-        return NULL;
-    *large = (mr_spill){.next = self->large, .size = bytes.size};
-    memcpy(large->bytes, bytes.data, bytes.size);
-    self->large = large;
-    /* Large keys are not kept for long: the next new key empties the table. */
-    self->keys_used = self->keys_capacity;
-    return large->bytes;
-}
-
-char *mr_table_keep(mr_out_self *self, mr_bytes bytes)
-{
-    if (self->keys_capacity - self->keys_used < bytes.size)
-        return keep_large(self, bytes);
-    char *copy = self->keys + self->keys_used;
-    if (bytes.size)
-        memcpy(copy, bytes.data, bytes.size);
-    self->keys_used += bytes.size;
-    return copy;
-}
-
-static mr_slot *slot_at(mr_out *out, uint64_t at)
-{
-    return (mr_slot *)(void *)(out->slots + (at & out->mask) * out->slot_size);
-}
-
-static mr_slot *free_slot(mr_out *out, uint64_t hash)
-{
-    while (slot_at(out, hash)->tag)
-        hash++;
-    return slot_at(out, hash);
+    while (mr_table_slot(out, at)->tag)
+        at++;
+    return mr_table_slot(out, at);
 }
 
 /* A fresh slot for a key that is not in the table; empties the table first when it is full. */
@@ -74,11 +31,9 @@ static mr_slot *add_slot(mr_out *out, uint64_t hash)
                      self->app->name);
         return NULL;
     }
-    if (self->used >= self->limit || self->keys_used >= self->keys_capacity) {
-        if (mr_out_flush(self) != MR_OK)
-            return NULL;
-    }
-    mr_slot *slot = free_slot(out, hash);
+    if (mr_table_is_full(self) && mr_table_make_room(self) != MR_OK)
+        return NULL;
+    mr_slot *slot = free_slot(out, mr_out_place(out, hash));
     memcpy(slot + 1, self->identity, self->value);
     self->used++;
     return slot;
@@ -92,6 +47,11 @@ void *mr_out_insert(mr_out *out, mr_words words, uint64_t tag, bool *is_new)
     *slot = (mr_slot){tag, words.low, words.high};
     *is_new = true;
     return slot + 1;
+}
+
+static const char *keep(mr_out_self *self, mr_bytes bytes)
+{
+    return mr_arena_keep(&self->keys, bytes.data, bytes.size, "long keys", &self->error);
 }
 
 static bool is_key(const mr_slot *slot, mr_bytes key, uint64_t hash)
@@ -108,8 +68,8 @@ void *mr_out_slot_long(mr_out *out, mr_bytes key, bool *is_new)
         return NULL;
     }
     uint64_t hash = mr_key_hash_bytes(key);
-    for (uint64_t at = hash; out->slots; at++) {
-        mr_slot *slot = slot_at(out, at);
+    for (uint64_t at = mr_out_place(out, hash); out->slots; at++) {
+        mr_slot *slot = mr_table_slot(out, at);
         if (slot->tag == 0)
             break;
         if (is_key(slot, key, hash)) {
@@ -120,7 +80,7 @@ void *mr_out_slot_long(mr_out *out, mr_bytes key, bool *is_new)
     mr_slot *slot = add_slot(out, hash);
     if (!slot)
         return NULL;
-    const char *copy = mr_table_keep(self, key);
+    const char *copy = keep(self, key);
     if (!copy) {
         self->used--;
         return NULL;
@@ -180,7 +140,7 @@ mr_status mr_out_add_bytes(mr_out *out, mr_bytes key, mr_bytes value)
     out->fold->merge(out->fold, first, &offer);
     if (first->data == before && !is_new)
         return MR_OK;
-    first->data = mr_table_keep(self, value);
+    first->data = keep(self, value);
     return first->data ? MR_OK : self->error.code;
 }
 

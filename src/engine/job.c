@@ -221,7 +221,7 @@ static mr_status run_phases(mr_job *job)
     MR_TRY(set_up(job));
     MR_TRY(check_target(job));
     MR_TRY(mr_job_plan(job));
-    if (explains(job))
+    if (explains(job) || (is_root(job) && job->settings->dry_run))
         explain_plan(job);
     if (job->settings->dry_run)
         return MR_OK;

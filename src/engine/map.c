@@ -248,12 +248,21 @@ static mr_status run_pipes(worker *w)
     return MR_OK;
 }
 
+/* What all tables of a rank may take together, once they are larger than the cores' caches. */
+#define TABLES_MOST ((uint64_t)32 << 20)
+
+static uint64_t table_most(const mr_job *job)
+{
+    uint64_t eighth = mr_memory_budget() / 8;
+    return (eighth && eighth < TABLES_MOST ? eighth : TABLES_MOST) / job->threads;
+}
+
 static mr_status open_worker(worker *w)
 {
     mr_job *job = w->map->job;
     mr_records records = {job->app.input, job->app.record_size};
     MR_TRY(mr_reader_create(&w->reader, job->plan, records, &w->error));
-    MR_TRY(mr_out_create(&w->self, &job->app, job->store, job->share.cache / 2,
+    MR_TRY(mr_out_create(&w->self, &job->app, job->store, job->share.cache / 2, table_most(job),
                          omp_get_thread_num(), &w->error));
     w->self->state = job->state;
     if (!job->app.local_open)

@@ -24,31 +24,31 @@ typedef struct mr_out_self {
     void *state, *local;
     int thread;
     uint64_t used, limit; /* slots taken, and how many are too many */
+    uint64_t slots_most;  /* the table grows up to this, and is emptied from then on */
+    uint64_t cache;       /* bytes of a table that needs no deferring */
     uint64_t flushes;
     unsigned char *identity; /* a fresh accumulator */
     size_t value;            /* its size in a slot */
-    char *keys;              /* bytes of long keys in the table, and of MR_FIRST's values */
-    size_t keys_used, keys_capacity;
-    struct mr_spill *large;  /* those too large for `keys` */
-    uint32_t *names, *order; /* slots by number and by partition, while they are flushed */
-    uint64_t *hashes;
-    char *text; /* MR_TEXT: the lines of the current block */
+    mr_arena keys;           /* long keys in the table, and values of MR_FIRST */
+    size_t keys_most;        /* bytes of them that are too many */
+    char *text;              /* MR_TEXT: the lines of the current block */
     size_t text_used, text_capacity;
     mr_out_counter counters[MR_OUT_COUNTERS];
     int counter_count;
     mr_error error;
 } mr_out_self;
 
-/* `cache` is about how many bytes the table may take. `self->out` is what kernels get. */
+/* The table begins with about `cache` bytes and grows to about `most`. `self->out` is what kernels
+ * get. */
 mr_status mr_out_create(mr_out_self **self, const mr_app *app, mr_store *store, uint64_t cache,
-                        int thread, mr_error *error);
+                        uint64_t most, int thread, mr_error *error);
 void mr_out_destroy(mr_out_self **self);
 
 /* Around each block: where positions come from, and where its lines end. */
 void mr_out_begin_block(mr_out_self *self, const mr_block *block);
 mr_status mr_out_end_block(mr_out_self *self);
 
-/* Folds all that the table holds into the store, and empties it. */
+/* Settles what is pending, folds all that the table holds into the store, and empties it. */
 mr_status mr_out_flush(mr_out_self *self);
 
 /* Fills `count` accumulators with the fold's identity. */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define WAVE_ROWS  ((uint64_t)1 << 21)
+#define AHEAD      16
 #define WAVE_BYTES ((uint64_t)64 << 20)
 
 /* Where rows go: parts of files, or a stream. */
@@ -89,8 +90,12 @@ static void format_bucket(const mr_result *result, const wave *w, size_t b, mr_t
     mr_ref *refs = w->refs + offset;
     if (job->order.sort != MR_SORT_NONE)
         mr_order_sort(&job->order, refs, w->scratch + offset, bucket->rows);
-    for (uint64_t i = 0; i < bucket->rows; i++)
+    for (uint64_t i = 0; i < bucket->rows; i++) {
+        /* In order, records lie anywhere: what comes soon is asked for now. */
+        if (i + AHEAD < bucket->rows)
+            __builtin_prefetch(refs[i + AHEAD].record);
         mr_result_row(result, refs[i].record, bucket->first_row + i == 0, text);
+    }
 }
 
 /* Writes text that begins at byte `at` of the result into the parts that it belongs to. */

@@ -4,9 +4,9 @@
  *
  *     u32 size of the key | u32 check | key, zeros up to a multiple of 8 | accumulator | tail
  *
- * `check` is the low half of the key's hash. The tail, zeros up to a multiple of 8, exists only on
- * the wire, for folds whose accumulator points to bytes (MR_FOLD_FIRST): in memory those lie
- * elsewhere.
+ * `check` is 32 bits of the key's hash (mr_store_check_of). The tail, zeros up to a multiple of 8,
+ * exists only on the wire, for folds whose accumulator points to bytes (MR_FOLD_FIRST): in memory
+ * those lie elsewhere.
  */
 #ifndef MR_STORE_RECORD_H
 #define MR_STORE_RECORD_H

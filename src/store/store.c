@@ -8,13 +8,6 @@
 
 #define FIRST_RECORDS 4096
 #define FIRST_INDEX   256
-#define CHUNK         ((size_t)64 << 10)
-
-typedef struct mr_chunk {
-    struct mr_chunk *next;
-    size_t used, capacity;
-    char bytes[];
-} mr_chunk;
 
 uint64_t mr_key_hash_bytes(mr_bytes key)
 {
@@ -55,10 +48,7 @@ void mr_partition_clear(mr_partition *partition)
     partition->records = NULL;
     partition->used = partition->capacity = 0;
     partition->count = 0;
-    for (mr_chunk *chunk; (chunk = partition->chunks);) {
-        partition->chunks = chunk->next;
-        mr_memory_free(chunk, sizeof *chunk + chunk->capacity);
-    }
+    mr_arena_free(&partition->tails);
 }
 
 void mr_store_destroy(mr_store **store)
@@ -80,6 +70,14 @@ uint64_t mr_store_keys(const mr_store *store)
     return keys;
 }
 
+/* The place of a key in an index of a power of two of places: by the low bits of its check. Tables
+ * are emptied in the order of the high bits, and keys that came in the order of their places would
+ * pile up at one end of an index that is still to grow. */
+static uint64_t index_of(uint32_t check, uint64_t size)
+{
+    return check & (size - 1);
+}
+
 static mr_record *record_at(const mr_partition *partition, uint32_t place)
 {
     return (mr_record *)(void *)(partition->records + ((size_t)place - 1) * 8);
@@ -98,7 +96,7 @@ static mr_status rebuild_index(mr_store *store, mr_partition *partition, uint64_
     memset(partition->index, 0, bytes);
     for (size_t at = 0; at < partition->used;) {
         const mr_record *record = (const mr_record *)(const void *)(partition->records + at);
-        uint64_t slot = record->check & (size - 1);
+        uint64_t slot = index_of(record->check, size);
         while (partition->index[slot])
             slot = (slot + 1) & (size - 1);
         partition->index[slot] = (uint32_t)(at / 8 + 1);
@@ -145,20 +143,9 @@ static mr_status reserve(mr_store *store, mr_partition *partition, const mr_entr
  */
 static mr_status adopt_tail(mr_partition *partition, mr_first *first, mr_error *error)
 {
-    mr_chunk *chunk = partition->chunks;
-    if (!chunk || chunk->capacity - chunk->used < first->size) {
-        size_t capacity = first->size > CHUNK ? first->size : CHUNK;
-        chunk = mr_memory_allocate(sizeof *chunk + capacity, "values of keys", error);
-        if (!chunk)
-            return MR_NO_MEMORY;
-        *chunk = (mr_chunk){.next = partition->chunks, .capacity = capacity};
-        partition->chunks = chunk;
-    }
-    if (first->size)
-        memcpy(chunk->bytes + chunk->used, first->data, first->size);
-    first->data = chunk->bytes + chunk->used;
-    chunk->used += first->size;
-    return MR_OK;
+    first->data =
+        mr_arena_keep(&partition->tails, first->data, first->size, "values of keys", error);
+    return first->data ? MR_OK : MR_NO_MEMORY;
 }
 
 /* Adds a record at the end of the log; the room for it is there. */
@@ -233,7 +220,7 @@ static mr_status fold_one(mr_store *store, mr_partition *partition, const mr_ent
                           mr_error *error)
 {
     uint64_t mask = partition->index_size - 1;
-    for (uint64_t slot = entry->check & mask;; slot = (slot + 1) & mask) {
+    for (uint64_t slot = index_of(entry->check, partition->index_size);; slot = (slot + 1) & mask) {
         uint32_t place = partition->index[slot];
         if (!place) {
             partition->index[slot] = (uint32_t)(partition->used / 8 + 1);
@@ -249,11 +236,11 @@ mr_status mr_store_fold(mr_store *store, mr_partition *partition, const mr_entry
                         size_t count, mr_error *error)
 {
     MR_TRY(reserve(store, partition, entries, count, error));
-    uint64_t mask = partition->index_size - 1;
+    uint64_t size = partition->index_size;
     for (size_t i = 0; i < count; i++)
-        __builtin_prefetch(&partition->index[entries[i].check & mask], 1);
+        __builtin_prefetch(&partition->index[index_of(entries[i].check, size)], 1);
     for (size_t i = 0; i < count; i++) {
-        uint32_t place = partition->index[entries[i].check & mask];
+        uint32_t place = partition->index[index_of(entries[i].check, size)];
         if (place)
             __builtin_prefetch(record_at(partition, place), 1);
     }

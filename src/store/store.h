@@ -10,7 +10,7 @@
 #ifndef MR_STORE_STORE_H
 #define MR_STORE_STORE_H
 
-#include "base/error.h"
+#include "base/arena.h"
 #include "store/record.h"
 
 #include <stdatomic.h>
@@ -22,7 +22,7 @@ typedef struct mr_partition {
     uint64_t count;
     uint32_t *index; /* place / 8 + 1 in the log; 0 is empty */
     uint64_t index_size;
-    struct mr_chunk *chunks; /* bytes that accumulators point to */
+    mr_arena tails; /* bytes that accumulators point to */
 } mr_partition;
 
 typedef struct mr_store {
@@ -51,6 +51,12 @@ void mr_store_destroy(mr_store **store);
 static inline unsigned mr_store_partition_of(const mr_store *store, uint64_t hash)
 {
     return (unsigned)(hash >> (64 - store->bits));
+}
+
+/* The 32 bits of the hash behind those that choose the partition. */
+static inline uint32_t mr_store_check_of(const mr_store *store, uint64_t hash)
+{
+    return (uint32_t)(hash << store->bits >> 32);
 }
 
 static inline bool mr_partition_claim(mr_partition *partition)
