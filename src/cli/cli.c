@@ -95,6 +95,15 @@ static mr_status flush(mr_call *call, mr_error *error)
                         strerror(errno));
 }
 
+void mr_call_tell(mr_call *call, const mr_error *error)
+{
+    if (error->code == MR_OK || call->is_told)
+        return;
+    if (call->rank == 0)
+        fprintf(stderr, "mapred: %s\n", error->text);
+    call->is_told = true;
+}
+
 int mr_cli_main(int argc, char **argv)
 {
     mr_error error = {MR_OK, ""};
@@ -115,8 +124,8 @@ int mr_cli_main(int argc, char **argv)
         status = dispatch(&call, &error);
     if (status == MR_OK && call.rank == 0)
         status = flush(&call, &error);
-    if (error.code != MR_OK && call.rank == 0)
-        fprintf(stderr, "mapred: %s\n", error.text);
+    mr_call_tell(&call, &error);
     free(places);
-    return (int)status;
+    /* Without MPI nothing keeps a failed rank from ending rank 0 before it has told why. */
+    return call.rank == 0 || call.is_started ? (int)status : 0;
 }

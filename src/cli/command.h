@@ -18,7 +18,9 @@ typedef struct mr_call {
     const mr_places *places;
     const char *search; /* $MAPRED_PATH */
     FILE *out;
-    int rank; /* as far as it is known: 0 tells the user about errors */
+    int rank;        /* as far as it is known: 0 tells the user about errors */
+    bool is_started; /* MPI: all ranks then end with the same code */
+    bool is_told;    /* the error, if there is one */
 } mr_call;
 
 typedef struct mr_command {
@@ -42,6 +44,12 @@ mr_status mr_command_help(mr_call *call, mr_error *error);
 mr_status mr_command_new(mr_call *call, mr_error *error);
 mr_status mr_command_build(mr_call *call, mr_error *error);
 mr_status mr_command_doctor(mr_call *call, mr_error *error);
+
+/*
+ * Tells the user about an error, once and from rank 0. With MPI this must be done before it is
+ * ended: the first rank that exits with a code makes the launcher kill the others.
+ */
+void mr_call_tell(mr_call *call, const mr_error *error);
 
 /* Whether a text is --help or -h. */
 bool mr_is_help(const char *text);

@@ -101,11 +101,13 @@ static mr_status run(mr_call *call, bool dry_run, mr_error *error)
         MR_TRY(answer(call, &answered, error));
     if (answered)
         return MR_OK;
+    call->is_started = true;
     mr_status status = mr_comm_start(&comm, error);
     if (status == MR_OK) {
         call->rank = mr_comm_rank(comm);
         status = run_on_ranks(call, comm, dry_run, error);
     }
+    mr_call_tell(call, error);
     mr_comm_finish(&comm);
     return status;
 }

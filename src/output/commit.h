@@ -38,20 +38,24 @@ mr_status mr_target_of(mr_target *target, const char *path, const char *format, 
  */
 mr_status mr_target_check(const mr_target *target, mr_error *error);
 
-/* A result being written; nothing for STDOUT and DEVICE. */
+/* A result being written; nothing (NULL, whose path is "") for STDOUT and DEVICE. */
 typedef struct mr_commit mr_commit;
 
 /* Creates the temporary file or directory. Owned by the caller. */
 mr_status mr_commit_begin(mr_commit **commit, const mr_target *target, mr_error *error);
 /* The temporary path: what other processes need to open parts. */
 const char *mr_commit_path(const mr_commit *commit);
-/* Syncs, renames, and for a directory writes _SUCCESS (`summary` is its text) last. Frees *commit.
+/*
+ * Syncs, renames, and for a directory writes _SUCCESS (`summary` is its text) last. Frees *commit,
+ * and on failure removes what was written. What cannot be removed of a directory that was replaced
+ * (a file in use over NFS, say) stays beside it under a hidden name.
  */
 mr_status mr_commit_finish(mr_commit **commit, const char *summary, mr_error *error);
 /* Removes what was written. Takes NULL. Frees *commit. Safe to call from an exit path. */
 void mr_commit_abandon(mr_commit **commit);
 
-/* One part being written, by any process: the file itself for FILE (part 0). */
+/* One part being written, by any process: the file itself for FILE (part 0), a DEVICE too, whose
+ * bytes go through mr_stream_write. Not for STDOUT. */
 typedef struct mr_part {
     int file;
     char path[4200];

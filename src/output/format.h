@@ -50,9 +50,8 @@ typedef struct mr_writer {
 /*
  * Names: a key without one is called "key", cells without one "value", "value2" and so on; of
  * several columns with the same name the second is shown as NAME2. Columns NULL is one cell without
- * a name,
- * "" is no cell but the key. Csv has a header line and fills short rows up with empty cells; json
- * leaves cells out that a row does not have.
+ * a name, "" is no cell but the key. Csv has a header line and fills short rows up with empty
+ * cells; json leaves cells out that a row does not have.
  */
 
 /* What stands before the first row of a part, between two rows, and behind the last row. */

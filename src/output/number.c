@@ -13,7 +13,7 @@ static const char pairs[] = "00010203040506070809101112131415161718192021222324"
                             "50515253545556575859606162636465666768697071727374"
                             "75767778798081828384858687888990919293949596979899";
 
-/* Powers of ten, but for the first: 0 has one digit too. */
+/* Powers of ten, but for the first: 0 has a digit too. */
 static const uint64_t powers[] = {
     0,
     UINT64_C(10),
@@ -69,33 +69,52 @@ size_t mr_number_of_i64(int64_t value, char *text)
     return sign + put_digits(sign ? 0 - (uint64_t)value : (uint64_t)value, text + sign);
 }
 
-/*
- * The quick way, for numbers of a few decimals, which most are that people have measured. If m has
- * at most 15 digits, m / 10^k is rounded just as strtod rounds "m e-k"; and only one decimal number
- * of at most 15 digits reads as a given double, so the first one found is the shortest. 0 when
- * there is none of up to 8 decimals.
- */
-static size_t put_short(double value, char *text)
+__extension__ typedef unsigned __int128 wide;
+
+/* What the digits of a number of doubles' usual size are looked for among: all in one unit, so
+ * small that everything is a whole number below 2^124. */
+typedef struct range {
+    wide lowest, value, highest; /* whatever lies between reads back as the value */
+    unsigned unit;               /* 2^unit is one in the last of 17 digits */
+    int decimals;                /* how many of those stand behind the point */
+} range;
+
+static int decimal_exponent(double value)
 {
-    if (value >= 1e15 || (value < 1e-4 && value > 0))
-        return 0;
-    double scale = 1;
-    for (unsigned decimals = 0; decimals <= 8; decimals++, scale *= 10) {
-        double scaled = value * scale + 0.5;
-        if (scaled >= 1e15)
-            return 0;
-        uint64_t m = (uint64_t)scaled;
-        if ((double)m / scale != value)
-            continue;
-        uint64_t unit = decimals ? powers[decimals] : 1;
-        size_t size = put_digits(m / unit, text);
-        text[size++] = '.';
-        if (decimals == 0)
-            decimals = 1;
-        put_padded(m % unit, decimals, text + size);
-        return size + decimals;
-    }
-    return 0;
+    if (value >= 1)
+        return (int)digits_of((uint64_t)value) - 1;
+    return value >= 1e-1 ? -1 : value >= 1e-2 ? -2 : value >= 1e-3 ? -3 : value >= 1e-4 ? -4 : -5;
+}
+
+/*
+ * For doubles from 1e-5 to 1e15. Those make two special cases void: points halfway to the next
+ * double have more than 17 digits, so it does not matter whether they read back; and powers of two,
+ * where the double below is nearer than the one above, have no more than 15.
+ */
+static range range_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    uint64_t first = UINT64_C(1) << 52, mantissa = (bits & (first - 1)) | first;
+    range found = {.unit = 1076 - (unsigned)(bits >> 52), .decimals = 16 - decimal_exponent(value)};
+    wide power = powers[found.decimals < 19 ? found.decimals : 19];
+    for (int i = 19; i < found.decimals; i++)
+        power *= 10;
+    found.value = 2 * mantissa * power;
+    found.lowest = found.value - power;
+    found.highest = found.value + power;
+    return found;
+}
+
+/* The nearest number whose 17 digits end in so many zeros as `step` has, if it reads back. */
+static bool find_digits(const range *among, uint64_t step, uint64_t *digits)
+{
+    uint64_t below = (uint64_t)(among->value >> among->unit) / step * step;
+    wide down = (wide)below << among->unit, up = (wide)(below + step) << among->unit;
+    wide above = up - among->value, under = among->value - down;
+    bool goes_up = above < under || (above == under && below / step % 2 == 1);
+    *digits = goes_up ? below + step : below;
+    return goes_up ? up < among->highest : down > among->lowest;
 }
 
 static bool reads_back(const char *text, double value)
@@ -172,18 +191,37 @@ static size_t lay_out(const char *digits, size_t count, int exponent, char *text
     return (size_t)(put(at, digits + whole, count - whole) - text);
 }
 
-static size_t put_shortest(double value, char *text)
+static size_t without_zeros(const char *digits, size_t count)
 {
-    char trial[64], digits[20];
+    while (count > 1 && digits[count - 1] == '0')
+        count--;
+    return count;
+}
+
+/* 15 digits are enough for any number that has so few, and 17 always are. */
+static size_t put_usual(double value, char *text)
+{
+    char digits[MR_NUMBER_TEXT];
+    uint64_t number;
+    range among = range_of(value);
+    if (!find_digits(&among, 100, &number) && !find_digits(&among, 10, &number))
+        find_digits(&among, 1, &number);
+    size_t count = put_digits(number, digits);
+    int exponent = (int)count - 1 - among.decimals;
+    return lay_out(digits, without_zeros(digits, count), exponent, text);
+}
+
+static size_t put_unusual(double value, char *text)
+{
+    char trial[64], digits[MR_NUMBER_TEXT];
     size_t count = 0;
     find_shortest(value, trial, sizeof trial);
     const char *at = trial;
     for (; *at != 'e'; at++) /* what is no digit is the point, whatever the locale has for it */
         if (*at >= '0' && *at <= '9')
             digits[count++] = *at;
-    while (count > 1 && digits[count - 1] == '0')
-        count--;
-    return lay_out(digits, count, (int)strtol(at + 1, NULL, 10), text);
+    int exponent = (int)strtol(at + 1, NULL, 10);
+    return lay_out(digits, without_zeros(digits, count), exponent, text);
 }
 
 size_t mr_number_of_f64(double value, char *text)
@@ -193,8 +231,8 @@ size_t mr_number_of_f64(double value, char *text)
     size_t sign = signbit(value) != 0;
     *text = '-';
     value = fabs(value);
-    if (isinf(value))
-        return (size_t)(put(text + sign, "inf", 3) - text);
-    size_t size = put_short(value, text + sign);
-    return sign + (size ? size : put_shortest(value, text + sign));
+    if (isinf(value) || value == 0)
+        return (size_t)(put(text + sign, value > 0 ? "inf" : "0.0", 3) - text);
+    bool usual = value >= 1e-5 && value < 1e15;
+    return sign + (usual ? put_usual(value, text + sign) : put_unusual(value, text + sign));
 }

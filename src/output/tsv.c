@@ -2,6 +2,7 @@
  * output/tsv.c: rows with tabs between the cells. Most results leave by this way, so a short key
  * and an integer take some ten nanoseconds.
  */
+#include "output/number.h"
 #include "output/rows.h"
 
 #include <string.h>
@@ -59,55 +60,52 @@ static bool copy_plain(char *to, const char *from, size_t size)
     return (found | find_escaped(word)) == 0;
 }
 
-static size_t copy_escaped(char *to, const char *from, size_t size)
+static char *copy_escaped(char *to, const char *from, size_t size)
 {
     static const char letters[] = {['\t'] = 't', ['\n'] = 'n', ['\r'] = 'r', ['\\'] = '\\'};
-    char *at = to;
     for (size_t i = 0; i < size; i++) {
         unsigned char byte = (unsigned char)from[i];
-        if (byte < sizeof letters && letters[byte]) {
-            *at++ = '\\';
-            *at++ = letters[byte];
-        } else {
-            *at++ = from[i];
-        }
+        bool escaped = byte < sizeof letters && letters[byte];
+        if (escaped)
+            *to++ = '\\';
+        *to++ = escaped ? letters[byte] : from[i];
     }
-    return (size_t)(at - to);
+    return to;
 }
 
-static void put_bytes(mr_bytes bytes, mr_text *text)
+static char *put_bytes(char *to, mr_bytes bytes)
 {
-    char *room = mr_text_room(text, bytes.size + 1);
-    if (room && copy_plain(room, bytes.data, bytes.size)) {
-        text->size += bytes.size;
-        return;
-    }
-    room = room ? mr_text_room(text, 2 * bytes.size) : NULL;
-    if (room)
-        text->size += copy_escaped(room, bytes.data, bytes.size);
+    if (copy_plain(to, bytes.data, bytes.size))
+        return to + bytes.size;
+    return copy_escaped(to, bytes.data, bytes.size);
 }
 
-static void put_end(char end, mr_text *text)
+/* The most that a row can take. */
+static size_t room_for(const mr_row *row)
 {
-    char *room = mr_text_room(text, 1);
-    if (room) {
-        *room = end;
-        text->size++;
-    }
+    size_t room = 1;
+    for (unsigned i = 0; i < row->count; i++)
+        room += row->cells[i].type == MR_TYPE_BYTES ? 2 * row->cells[i].as.bytes.size + 1
+                                                    : MR_NUMBER_TEXT + 1;
+    return room;
 }
 
 void mr_tsv_row(const mr_row *row, mr_text *text)
 {
+    char *at = mr_text_room(text, room_for(row));
+    if (!at)
+        return;
     for (unsigned i = 0; i < row->count; i++) {
         const mr_cell *cell = &row->cells[i];
         if (i > 0)
-            put_end('\t', text);
+            *at++ = '\t';
         if (cell->type == MR_TYPE_BYTES)
-            put_bytes(cell->as.bytes, text);
+            at = put_bytes(at, cell->as.bytes);
         else if (cell->type == MR_TYPE_I64)
-            mr_text_add_i64(text, cell->as.i64);
+            at += mr_number_of_i64(cell->as.i64, at);
         else
-            mr_text_add_f64(text, cell->as.f64);
+            at += mr_number_of_f64(cell->as.f64, at);
     }
-    put_end('\n', text);
+    *at++ = '\n';
+    text->size = (size_t)(at - text->data);
 }

@@ -78,6 +78,7 @@ static mr_status compose(compiler_call *call, const mr_build *build, const mr_pl
     add(call, build->source);
     add(call, call->library);
     add(call, "-lmapred");
+    add(call, "-lm");
     add(call, "-Xlinker");
     add(call, "-rpath");
     add(call, "-Xlinker");

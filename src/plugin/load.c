@@ -92,8 +92,8 @@ static mr_status read_descriptor(mr_plugin *plugin, mr_error *error)
                    "MR_APP",
                    plugin->path);
     if (app->abi != MR_ABI)
-        return BAD("plugin does not fit: %s: it was built for ABI %u, this mapred has %u: build it "
-                   "again with 'mapred build'",
+        return BAD("plugin does not fit: %s: it was built for ABI %u, this mapred has %u: begin it "
+                   "with MR_APP_ABI and build it again",
                    plugin->path, app->abi, (unsigned)MR_ABI);
     if (app->size != sizeof(mr_app))
         return BAD("plugin does not fit: %s: its descriptor has %u bytes, this mapred's %zu: begin "
