@@ -18,7 +18,7 @@ extern "C" {
 
 /*
  * A block. Valid until the kernel returns, and so are the bytes that its iterators hand out.
- * Kernels may read all of it and move `at`; the rest is set by the framework.
+ * Kernels may read all of it, and go on elsewhere with mr_block_seek.
  */
 typedef struct mr_block {
     const char *at;      /* where the next record starts */
@@ -29,11 +29,19 @@ typedef struct mr_block {
     uint64_t file_index; /* its place among the inputs */
     uint64_t offset;     /* of `data` in the file, after decompression */
     size_t record_size;  /* of one record, for MR_INPUT_RECORDS */
-    /* Of mr_block_next_word: the 64 bytes it looks at, where words begin and end in them as bits,
-     * whether the last of them is within a word, and where it left off. Zero in a fresh block. */
-    const char *window, *resume;
+    /* Of mr_block_next_word: the 64 bytes it looks at (NULL: none yet), where words begin and end
+     * in them as bits, and whether the last of them is within a word. */
+    const char *window;
     uint64_t edges, inside;
 } mr_block;
+
+/* Local. Goes on at another byte of the block: use it rather than setting `at`. */
+static inline void mr_block_seek(mr_block *block, const char *at)
+{
+    block->at = at;
+    block->window = NULL;
+    block->edges = 0;
+}
 
 /* Local. The next line without its newline (a carriage return stays: see mr_bytes_chomp). */
 static inline bool mr_block_next_line(mr_block *block, mr_bytes *line)
@@ -43,7 +51,7 @@ static inline bool mr_block_next_line(mr_block *block, mr_bytes *line)
     const char *stop = mr_bytes_seek(block->at, block->end, '\n');
     *line = mr_bytes_between(block->at, stop);
     block->record = block->at;
-    block->at = stop + 1;
+    mr_block_seek(block, stop + 1);
     return true;
 }
 
@@ -71,11 +79,10 @@ static inline uint64_t mr_block_word_bytes(const char *at)
 static inline bool mr_block_next_window(mr_block *block)
 {
     const char *next = block->window + 64;
-    if (block->at != block->resume || !block->window) {
+    if (!block->window) {
         next = block->at;
         block->inside = 0;
     }
-    block->resume = block->at;
     if (next >= block->end) {
         block->edges = block->inside; /* a word that ends with the block */
         block->inside = 0;
@@ -94,20 +101,21 @@ static inline bool mr_block_next_window(mr_block *block)
 /* Local. The next word: a maximal run of bytes other than ASCII white space. */
 static inline bool mr_block_next_word(mr_block *block, mr_bytes *word)
 {
-    if (__builtin_expect(block->at != block->resume, 0))
-        block->edges = 0;
     while (block->edges == 0)
         if (!mr_block_next_window(block))
             return false;
     const char *start = block->window + __builtin_ctzll(block->edges);
-    block->edges &= block->edges - 1;
-    while (block->edges == 0)
+    uint64_t left = block->edges & (block->edges - 1);
+    block->edges = left;
+    while (left == 0) {
         mr_block_next_window(block);
-    const char *stop = block->window + __builtin_ctzll(block->edges);
-    block->edges &= block->edges - 1;
+        left = block->edges;
+    }
+    const char *stop = block->window + __builtin_ctzll(left);
+    block->edges = left & (left - 1);
     *word = mr_bytes_between(start, stop);
     block->record = start;
-    block->at = block->resume = stop;
+    block->at = stop;
     return true;
 }
 
@@ -117,8 +125,8 @@ static inline bool mr_block_next_record(mr_block *block, mr_bytes *record)
     if (block->at >= block->end)
         return false;
     block->record = block->at;
-    *record = (mr_bytes){block->at, block->record_size};
-    block->at += block->record_size;
+    *record = mr_bytes_between(block->at, block->at + block->record_size);
+    mr_block_seek(block, block->at + block->record_size);
     return true;
 }
 
@@ -129,7 +137,7 @@ static inline bool mr_block_next_all(mr_block *block, mr_bytes *bytes)
         return false;
     block->record = block->at;
     *bytes = mr_bytes_between(block->at, block->end);
-    block->at = block->end;
+    mr_block_seek(block, block->end);
     return true;
 }
 

@@ -31,13 +31,15 @@ typedef struct mr_bytes {
 /* Local. Bytes of a C string, without its terminator. */
 static inline mr_bytes mr_bytes_of(const char *text)
 {
-    return (mr_bytes){text, strlen(text)};
+    mr_bytes bytes = {text, strlen(text)};
+    return bytes;
 }
 
 /* Local. The bytes from `data` to just before `end`. */
 static inline mr_bytes mr_bytes_between(const char *data, const char *end)
 {
-    return (mr_bytes){data, (size_t)(end - data)};
+    mr_bytes bytes = {data, (size_t)(end - data)};
+    return bytes;
 }
 
 /* Local. Whether two runs hold the same bytes. */
@@ -112,7 +114,8 @@ static inline bool mr_bytes_next_field(mr_bytes *rest, char separator, mr_bytes 
         return false;
     const char *end = rest->data + rest->size, *stop = mr_bytes_seek(rest->data, end, separator);
     *field = mr_bytes_between(rest->data, stop);
-    *rest = stop < end ? mr_bytes_between(stop + 1, end) : (mr_bytes){NULL, 0};
+    const mr_bytes nothing = {NULL, 0};
+    *rest = stop < end ? mr_bytes_between(stop + 1, end) : nothing;
     return true;
 }
 

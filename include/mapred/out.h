@@ -2,9 +2,10 @@
  * mapred/out.h: where a kernel puts what it found. Each thread has an `mr_out` of its own; every
  * function here is local to the calling thread and must be called by the kernel it was handed to.
  *
- * A key's accumulator lives in a small table that fits the core's cache. Finding a key that is
- * there is inline and takes no call; when the table is full, it is folded into the rank's
- * partitions and starts afresh. Keys are borrowed: they are copied when first seen, never again.
+ * A key's accumulator lives in a table of the thread, which begins at the size of the core's cache
+ * and grows to a bound. Finding a key that is there is inline and takes no call. New keys of a
+ * table that can grow no more go to a log, which is folded into the rank's partitions whenever it
+ * is full. Keys are borrowed: they are copied when first seen.
  */
 #ifndef MAPRED_OUT_H
 #define MAPRED_OUT_H
@@ -19,21 +20,32 @@ extern "C" {
 typedef struct mr_job mr_job;
 
 /* The longest key that is kept inside a slot. */
-#define MR_KEY_INLINE 16
+#define MR_KEY_INLINE 15
 
 /*
- * A slot of the table: this, then the accumulator. `tag` is the key's size plus one; 0 is an empty
- * slot. A short key is its bytes, zeros behind them; a long one is a pointer and its hash.
+ * A short key as two words: its bytes, zeros behind them, and in the last byte its size plus one. A
+ * long one, in a slot, is its hash and, marked by MR_KEY_LONG in that byte, where its bytes are
+ * kept.
  */
+typedef struct mr_words {
+    uint64_t low, high;
+} mr_words;
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define MR_KEY_SHIFT 56 /* of the last byte in `high` */
+#else
+#define MR_KEY_SHIFT 0
+#endif
+#define MR_KEY_LONG 255
+
+/* A slot of the table: this, then the accumulator. Where `key.high` is 0 it is empty. */
 typedef struct mr_slot {
-    uint64_t tag;
-    uint64_t low;
-    uint64_t high;
+    mr_words key;
 } mr_slot;
 
 /* An integer on its way into the table: see mr_out_add_i64. */
 typedef struct mr_pending {
-    uint64_t tag, low, high;
+    mr_words key;
     uint64_t at; /* the slot to look in first */
     int64_t value;
 } mr_pending;
@@ -43,12 +55,11 @@ typedef struct mr_pending {
 /* What the inline functions below need; the rest of it is behind `self`. Not to be touched. */
 typedef struct mr_out {
     unsigned char *slots;
-    uint64_t mask;      /* slots less one: a power of two less one */
-    uint64_t shift;     /* a key's slot is its hash shifted right by this */
+    uint64_t count;     /* of slots; even */
     uint64_t slot_size; /* header and accumulator */
-    uint64_t plain_sum; /* whether adding an int64_t is a plain sum */
-    uint64_t deferred;  /* whether the table is larger than the cache */
     uint64_t turn;      /* in `pending` */
+    uint32_t deferred;  /* whether sums are put off: the table is larger than the cache */
+    uint32_t plain_sum; /* whether adding an int64_t is a plain sum */
     unsigned char *dense;
     uint64_t dense_count;
     const mr_fold *fold;
@@ -57,28 +68,24 @@ typedef struct mr_out {
     mr_pending pending[MR_PENDING];
 } mr_out;
 
-/* Two words of a short key, in the order of its bytes in memory. */
-typedef struct mr_words {
-    uint64_t low, high;
-} mr_words;
+MR_API extern const unsigned char mr_key_mask[32];
 
-MR_API extern const unsigned char mr_key_mask[2 * MR_KEY_INLINE];
-
-/* Local. The bytes of a key of up to MR_KEY_INLINE bytes, with zeros behind them. */
+/* Local. A key of up to MR_KEY_INLINE bytes as words. */
 static inline mr_words mr_key_words(mr_bytes key)
 {
     mr_words words = {0, 0};
+    uint64_t tag = (uint64_t)(key.size + 1) << MR_KEY_SHIFT;
 #if !defined(__SANITIZE_ADDRESS__) && !defined(MR_CAREFUL)
     /* Reading 16 bytes is safe unless it would touch the next page. */
-    if (__builtin_expect(((uintptr_t)key.data & 4095) <= 4096 - MR_KEY_INLINE, 1)) {
-        const unsigned char *mask = mr_key_mask + MR_KEY_INLINE - key.size;
+    if (__builtin_expect(((uintptr_t)key.data & 4095) <= 4096 - 16, 1)) {
+        const unsigned char *mask = mr_key_mask + 16 - key.size;
         uint64_t low_mask, high_mask;
         memcpy(&words.low, key.data, 8);
         memcpy(&words.high, key.data + 8, 8);
         memcpy(&low_mask, mask, 8);
         memcpy(&high_mask, mask + 8, 8);
         words.low &= low_mask;
-        words.high &= high_mask;
+        words.high = (words.high & high_mask) | tag;
         return words;
     }
 #endif
@@ -88,60 +95,72 @@ static inline mr_words mr_key_words(mr_bytes key)
     } else if (key.size > 0) {
         memcpy(&words.low, key.data, key.size);
     }
+    words.high |= tag;
     return words;
 }
 
+/* Local. An integer as key, for apps with MR_KEY_I64: eight bytes whose order is that of numbers.
+ */
+static inline mr_words mr_key_of_i64(int64_t key)
+{
+    uint64_t image = (uint64_t)key ^ UINT64_C(1) << 63;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    image = __builtin_bswap64(image);
+#endif
+    return (mr_words){image, (uint64_t)(8 + 1) << MR_KEY_SHIFT};
+}
+
 /* Local. The hash of a short key: every byte of it, and its size, count. */
-static inline uint64_t mr_key_hash(mr_words words, uint64_t tag)
+static inline uint64_t mr_key_hash(mr_words key)
 {
     __extension__ typedef unsigned __int128 wide;
-    wide product = (wide)(words.low ^ UINT64_C(0x9e3779b97f4a7c15)) *
-                   (words.high ^ (UINT64_C(0xe7037ed1a0b428db) + (tag << 32)));
-    uint64_t hash = (uint64_t)product ^ (uint64_t)(product >> 64);
-    return hash ^ hash >> 32;
+    wide product =
+        (wide)(key.low ^ UINT64_C(0x9e3779b97f4a7c15)) * (key.high ^ UINT64_C(0xe7037ed1a0b428db));
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 /* The paths that are not inline: a key that is new, or longer than a slot holds. */
-MR_API void *mr_out_insert(mr_out *out, mr_words words, uint64_t tag, bool *is_new);
+MR_API void *mr_out_insert(mr_out *out, mr_words key, bool *is_new);
 MR_API void *mr_out_slot_long(mr_out *out, mr_bytes key, bool *is_new);
 MR_API mr_status mr_out_fold_i64(mr_out *out, void *accumulator, int64_t value);
 MR_API mr_status mr_out_fold_f64(mr_out *out, void *accumulator, double value);
 MR_API mr_status mr_out_dense_range(mr_out *out, uint64_t index);
 
-static inline bool mr_slot_holds(const mr_slot *slot, mr_words words, uint64_t tag)
+static inline bool mr_slot_holds(const mr_slot *slot, mr_words key)
 {
-    return ((slot->low ^ words.low) | (slot->high ^ words.high) | (slot->tag ^ tag)) == 0;
+    return ((slot->key.low ^ key.low) | (slot->key.high ^ key.high)) == 0;
 }
 
-/* Local. The slot that a key is looked for in first: slots are looked at in pairs. */
+/* Local. The slot that a key is looked for in first, in the order of hashes: slots are looked at in
+ * pairs. */
 static inline uint64_t mr_out_place(const mr_out *out, uint64_t hash)
 {
-    return hash >> out->shift & ~UINT64_C(1);
+    return (hash >> 32) * out->count >> 32 & ~UINT64_C(1);
 }
 
 /*
- * Local. Finds a short key given as words, from the pair at `at` on. Both slots of a pair are
- * compared before anything is decided: which of the two it is cannot be predicted. Use mr_out_slot.
+ * Local. Finds a short key from the pair at `at` on. Both slots of a pair are compared before
+ * anything is decided: which of the two it is cannot be predicted. Use mr_out_slot.
  */
-static inline void *mr_out_slot_at(mr_out *out, uint64_t at, mr_words words, uint64_t tag,
-                                   bool *is_new)
+static inline void *mr_out_slot_at(mr_out *out, uint64_t at, mr_words key, bool *is_new)
 {
-    for (;; at += 2) {
-        mr_slot *one = (mr_slot *)(void *)(out->slots + (at & out->mask) * out->slot_size);
+    for (;;) {
+        mr_slot *one = (mr_slot *)(void *)(out->slots + at * out->slot_size);
         mr_slot *two = (mr_slot *)(void *)((unsigned char *)one + out->slot_size);
-        bool is_one = mr_slot_holds(one, words, tag), is_two = mr_slot_holds(two, words, tag);
+        bool is_one = mr_slot_holds(one, key), is_two = mr_slot_holds(two, key);
         if (__builtin_expect(is_one | is_two, 1)) {
             *is_new = false;
             return (is_one ? one : two) + 1;
         }
-        if (one->tag == 0 || two->tag == 0)
-            return mr_out_insert(out, words, tag, is_new);
+        if (one->key.high == 0 || two->key.high == 0)
+            return mr_out_insert(out, key, is_new);
+        at = at + 2 < out->count ? at + 2 : 0;
     }
 }
 
-static inline void *mr_out_slot_words(mr_out *out, mr_words words, uint64_t tag, bool *is_new)
+static inline void *mr_out_slot_words(mr_out *out, mr_words key, bool *is_new)
 {
-    return mr_out_slot_at(out, mr_out_place(out, mr_key_hash(words, tag)), words, tag, is_new);
+    return mr_out_slot_at(out, mr_out_place(out, mr_key_hash(key)), key, is_new);
 }
 
 /*
@@ -155,24 +174,13 @@ static inline void *mr_out_slot(mr_out *out, mr_bytes key, bool *is_new)
 {
     if (__builtin_expect(key.size > MR_KEY_INLINE, 0))
         return mr_out_slot_long(out, key, is_new);
-    return mr_out_slot_words(out, mr_key_words(key), key.size + 1, is_new);
-}
-
-/* Local. An integer as key, for apps with MR_KEY_I64: eight bytes whose order is that of numbers.
- */
-static inline mr_words mr_key_of_i64(int64_t key)
-{
-    uint64_t image = (uint64_t)key ^ UINT64_C(1) << 63;
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    image = __builtin_bswap64(image);
-#endif
-    return (mr_words){image, 0};
+    return mr_out_slot_words(out, mr_key_words(key), is_new);
 }
 
 /* Local. The same as mr_out_slot, for an integer key. */
 static inline void *mr_out_int_slot(mr_out *out, int64_t key, bool *is_new)
 {
-    return mr_out_slot_words(out, mr_key_of_i64(key), 8 + 1, is_new);
+    return mr_out_slot_words(out, mr_key_of_i64(key), is_new);
 }
 
 /* Local. Why the last call on this `out` failed; MR_OK if it did not. */
@@ -193,24 +201,24 @@ static inline mr_status mr_out_put_i64(mr_out *out, void *accumulator, int64_t v
  * Local. Folds an integer into a short key. When the table is larger than the cache, the key's slot
  * is asked for now and looked at some calls later: by then it has arrived.
  */
-static inline mr_status mr_out_add_words(mr_out *out, mr_words words, uint64_t tag, int64_t value)
+static inline mr_status mr_out_add_words(mr_out *out, mr_words key, int64_t value)
 {
     bool is_new;
-    uint64_t at = mr_out_place(out, mr_key_hash(words, tag));
+    uint64_t at = mr_out_place(out, mr_key_hash(key));
     if (!out->deferred)
-        return mr_out_put_i64(out, mr_out_slot_at(out, at, words, tag, &is_new), value);
-    __builtin_prefetch(out->slots + at * out->slot_size, 1);
+        return mr_out_put_i64(out, mr_out_slot_at(out, at, key, &is_new), value);
+    const unsigned char *slot = out->slots + at * out->slot_size;
+    __builtin_prefetch(slot, 1);
+    __builtin_prefetch(slot + 2 * out->slot_size - 1, 1);
     mr_pending *place = &out->pending[out->turn++ & (MR_PENDING - 1)], due = *place;
-    place->tag = tag;
-    place->low = words.low;
-    place->high = words.high;
-    place->at = at;
-    place->value = value;
-    if (due.tag == 0)
+    *place = (mr_pending){key, at, value};
+    if (__builtin_expect(due.key.high == 0, 0))
         return MR_OK;
-    words.low = due.low;
-    words.high = due.high;
-    return mr_out_put_i64(out, mr_out_slot_at(out, due.at, words, due.tag, &is_new), due.value);
+    uint64_t *sum = (uint64_t *)mr_out_slot_at(out, due.at, due.key, &is_new);
+    if (__builtin_expect(sum == NULL, 0))
+        return mr_out_status(out);
+    *sum += (uint64_t)due.value;
+    return MR_OK;
 }
 
 /* Local. Folds an integer into a key, by the app's fold. */
@@ -219,7 +227,7 @@ static inline mr_status mr_out_add_i64(mr_out *out, mr_bytes key, int64_t value)
     bool is_new;
     if (__builtin_expect(key.size > MR_KEY_INLINE, 0))
         return mr_out_put_i64(out, mr_out_slot_long(out, key, &is_new), value);
-    return mr_out_add_words(out, mr_key_words(key), key.size + 1, value);
+    return mr_out_add_words(out, mr_key_words(key), value);
 }
 
 /* Local. Folds a number into a key, by the app's fold. */
@@ -233,7 +241,7 @@ static inline mr_status mr_out_add_f64(mr_out *out, mr_bytes key, double value)
 /* Local. The same for integer keys. */
 static inline mr_status mr_out_int_add_i64(mr_out *out, int64_t key, int64_t value)
 {
-    return mr_out_add_words(out, mr_key_of_i64(key), 8 + 1, value);
+    return mr_out_add_words(out, mr_key_of_i64(key), value);
 }
 
 static inline mr_status mr_out_int_add_f64(mr_out *out, int64_t key, double value)

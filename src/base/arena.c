@@ -31,20 +31,27 @@ static mr_chunk *new_chunk(mr_arena *arena, size_t size, const char *what, mr_er
     return chunk;
 }
 
-char *mr_arena_keep(mr_arena *arena, const void *bytes, size_t size, const char *what,
-                    mr_error *error)
+char *mr_arena_take(mr_arena *arena, size_t size, const char *what, mr_error *error)
 {
     mr_chunk *chunk = arena->chunks;
+    size = (size + 7) & ~(size_t)7;
     if (!chunk || chunk->capacity - chunk->used < size) {
         chunk = new_chunk(arena, size, what, error);
         if (!chunk)
             return NULL;
     }
-    char *copy = chunk->bytes + chunk->used;
-    if (size)
-        memcpy(copy, bytes, size);
+    char *room = chunk->bytes + chunk->used;
     chunk->used += size;
     arena->kept += size;
+    return room;
+}
+
+char *mr_arena_keep(mr_arena *arena, const void *bytes, size_t size, const char *what,
+                    mr_error *error)
+{
+    char *copy = mr_arena_take(arena, size, what, error);
+    if (copy && size)
+        memcpy(copy, bytes, size);
     return copy;
 }
 

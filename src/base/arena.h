@@ -16,7 +16,9 @@ typedef struct mr_arena {
     size_t kept; /* bytes kept since the last reset */
 } mr_arena;
 
-/* A copy of bytes; NULL when memory runs out. */
+/* Room for `size` bytes, at a multiple of 8; NULL when memory runs out. */
+char *mr_arena_take(mr_arena *arena, size_t size, const char *what, mr_error *error);
+/* A copy of bytes. */
 char *mr_arena_keep(mr_arena *arena, const void *bytes, size_t size, const char *what,
                     mr_error *error);
 /* Forgets all pieces. */

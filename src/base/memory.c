@@ -49,25 +49,38 @@ static mr_status take(uint64_t size, const char *what, mr_error *error)
     return MR_OK;
 }
 
+/* What was taken has not come: gives it back, and says so. */
+static void *no_memory(uint64_t size, const char *what, mr_error *error)
+{
+    give_back(size);
+    mr_error_set(error, MR_NO_MEMORY,
+                 "out of memory: %s needs %llu bytes: use more nodes or a smaller --memory", what,
+                 (unsigned long long)size);
+    return NULL;
+}
+
 void *mr_memory_allocate(size_t size, const char *what, mr_error *error)
 {
     return mr_memory_resize(NULL, 0, size, what, error);
 }
 
+void *mr_memory_allocate_aligned(size_t size, size_t alignment, const char *what, mr_error *error)
+{
+    if (take(size, what, error) != MR_OK)
+        return NULL;
+    void *memory = aligned_alloc(alignment, (size + alignment - 1) & ~(alignment - 1));
+    return memory ? memory : no_memory(size, what, error);
+}
+
 void *mr_memory_resize(void *memory, size_t old_size, size_t size, const char *what,
                        mr_error *error)
 {
-    if (size > old_size && take(size - old_size, what, error) != MR_OK)
+    size_t more = size > old_size ? size - old_size : 0;
+    if (more && take(more, what, error) != MR_OK)
         return NULL;
     void *resized = realloc(memory, size ? size : 1);
-    if (!resized) {
-        if (size > old_size)
-            give_back(size - old_size);
-        mr_error_set(error, MR_NO_MEMORY,
-                     "out of memory: %s needs %zu bytes: use more nodes or a smaller --memory",
-                     what, size);
-        return NULL;
-    }
+    if (!resized)
+        return no_memory(more, what, error);
     if (size < old_size)
         give_back(old_size - size);
     return resized;

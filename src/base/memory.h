@@ -26,6 +26,8 @@ uint64_t mr_memory_peak(void);
 void *mr_memory_allocate(size_t size, const char *what, mr_error *error);
 void *mr_memory_resize(void *memory, size_t old_size, size_t size, const char *what,
                        mr_error *error);
+/* The same at an address that is a multiple of `alignment`, a power of two; can't be resized. */
+void *mr_memory_allocate_aligned(size_t size, size_t alignment, const char *what, mr_error *error);
 void mr_memory_free(void *memory, size_t size);
 
 #endif

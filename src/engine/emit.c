@@ -14,50 +14,47 @@ static mr_out_self *self_of(const mr_out *out)
     return out->self;
 }
 
-static mr_slot *free_slot(mr_out *out, uint64_t at)
-{
-    while (mr_table_slot(out, at)->tag)
-        at++;
-    return mr_table_slot(out, at);
-}
-
-/* A fresh slot for a key that is not in the table; empties the table first when it is full. */
+/* A fresh slot, in a table that is there. */
 static mr_slot *add_slot(mr_out *out, uint64_t hash)
 {
     mr_out_self *self = self_of(out);
-    if (!out->slots) {
-        mr_error_set(&self->error, MR_BAD_PLUGIN,
-                     "wrong call in kernel: %s: its keys are dense: use mr_out_dense_add_...",
-                     self->app->name);
-        return NULL;
-    }
-    if (mr_table_is_full(self) && mr_table_make_room(self) != MR_OK)
-        return NULL;
-    mr_slot *slot = free_slot(out, mr_out_place(out, hash));
-    memcpy(slot + 1, self->identity, self->value);
-    self->used++;
-    return slot;
+    if (out->slots)
+        return mr_table_add(self, hash);
+    mr_error_set(&self->error, MR_BAD_PLUGIN,
+                 "wrong call in kernel: %s: its keys are dense: use mr_out_dense_add_...",
+                 self->app->name);
+    return NULL;
 }
 
-void *mr_out_insert(mr_out *out, mr_words words, uint64_t tag, bool *is_new)
+void *mr_out_insert(mr_out *out, mr_words key, bool *is_new)
 {
-    mr_slot *slot = add_slot(out, mr_key_hash(words, tag));
+    mr_slot *slot = add_slot(out, mr_key_hash(key));
     if (!slot)
         return NULL;
-    *slot = (mr_slot){tag, words.low, words.high};
+    slot->key = key;
     *is_new = true;
     return slot + 1;
 }
 
-static const char *keep(mr_out_self *self, mr_bytes bytes)
-{
-    return mr_arena_keep(&self->keys, bytes.data, bytes.size, "long keys", &self->error);
-}
-
 static bool is_key(const mr_slot *slot, mr_bytes key, uint64_t hash)
 {
-    return slot->tag == key.size + 1 && slot->high == hash &&
-           memcmp((const void *)(uintptr_t)slot->low, key.data, key.size) == 0;
+    if (slot->key.low != hash || !mr_slot_is_long(slot))
+        return false;
+    const mr_long_key *kept = mr_slot_long_key(slot);
+    return kept->size == key.size && memcmp(kept->bytes, key.data, key.size) == 0;
+}
+
+/* Puts a long key into a fresh slot. */
+static void *fill_long(mr_out_self *self, mr_slot *slot, mr_bytes key, uint64_t hash)
+{
+    mr_long_key *kept = (void *)mr_table_room(self, slot, sizeof *kept + key.size);
+    if (!kept)
+        return NULL;
+    kept->size = key.size;
+    memcpy(kept->bytes, key.data, key.size);
+    slot->key.low = hash;
+    slot->key.high = (uint64_t)MR_KEY_LONG << MR_KEY_SHIFT | (uint64_t)(uintptr_t)kept;
+    return slot + 1;
 }
 
 void *mr_out_slot_long(mr_out *out, mr_bytes key, bool *is_new)
@@ -68,26 +65,18 @@ void *mr_out_slot_long(mr_out *out, mr_bytes key, bool *is_new)
         return NULL;
     }
     uint64_t hash = mr_key_hash_bytes(key);
-    for (uint64_t at = mr_out_place(out, hash); out->slots; at++) {
+    for (uint64_t at = mr_out_place(out, hash); out->slots; at = mr_table_next(out, at)) {
         mr_slot *slot = mr_table_slot(out, at);
-        if (slot->tag == 0)
+        if (slot->key.high == 0)
             break;
         if (is_key(slot, key, hash)) {
             *is_new = false;
             return slot + 1;
         }
     }
-    mr_slot *slot = add_slot(out, hash);
-    if (!slot)
-        return NULL;
-    const char *copy = keep(self, key);
-    if (!copy) {
-        self->used--;
-        return NULL;
-    }
-    *slot = (mr_slot){key.size + 1, (uintptr_t)copy, hash};
     *is_new = true;
-    return slot + 1;
+    mr_slot *slot = add_slot(out, hash);
+    return slot ? fill_long(self, slot, key, hash) : NULL;
 }
 
 mr_status mr_out_status(const mr_out *out)
@@ -140,8 +129,11 @@ mr_status mr_out_add_bytes(mr_out *out, mr_bytes key, mr_bytes value)
     out->fold->merge(out->fold, first, &offer);
     if (first->data == before && !is_new)
         return MR_OK;
-    first->data = keep(self, value);
-    return first->data ? MR_OK : self->error.code;
+    char *copy = mr_table_room(self, first, value.size);
+    first->data = copy;
+    if (copy && value.size)
+        memcpy(copy, value.data, value.size);
+    return copy ? MR_OK : self->error.code;
 }
 
 static mr_status reserve_text(mr_out_self *self, size_t size)

@@ -249,7 +249,7 @@ static mr_status run_pipes(worker *w)
 }
 
 /* What all tables of a rank may take together, once they are larger than the cores' caches. */
-#define TABLES_MOST ((uint64_t)32 << 20)
+#define TABLES_MOST ((uint64_t)56 << 20)
 
 static uint64_t table_most(const mr_job *job)
 {
@@ -263,7 +263,7 @@ static mr_status open_worker(worker *w)
     mr_records records = {job->app.input, job->app.record_size};
     MR_TRY(mr_reader_create(&w->reader, job->plan, records, &w->error));
     MR_TRY(mr_out_create(&w->self, &job->app, job->store, job->share.cache / 2, table_most(job),
-                         omp_get_thread_num(), &w->error));
+                         omp_get_thread_num(), omp_get_num_threads(), &w->error));
     w->self->state = job->state;
     if (!job->app.local_open)
         return MR_OK;

@@ -9,8 +9,8 @@
 
 #include <stdlib.h>
 
-const unsigned char mr_key_mask[2 * MR_KEY_INLINE] = {255, 255, 255, 255, 255, 255, 255, 255,
-                                                      255, 255, 255, 255, 255, 255, 255, 255};
+const unsigned char mr_key_mask[32] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                       255, 255, 255, 255, 255, 255, 255, 255};
 
 void mr_fold_fill(const mr_fold *fold, unsigned char *accumulators, uint64_t count)
 {
@@ -32,7 +32,7 @@ static mr_status create_dense(mr_out_self *self, mr_error *error)
 }
 
 mr_status mr_out_create(mr_out_self **result, const mr_app *app, mr_store *store, uint64_t cache,
-                        uint64_t most, int thread, mr_error *error)
+                        uint64_t most, int thread, int threads, mr_error *error)
 {
     mr_out_self *self = *result = calloc(1, sizeof *self);
     size_t value = mr_fold_room(app->fold);
@@ -48,12 +48,13 @@ mr_status mr_out_create(mr_out_self **result, const mr_app *app, mr_store *store
     self->app = app;
     self->store = store;
     self->thread = thread;
+    self->threads = threads;
     self->value = value;
     self->identity = identity;
     self->local = local;
     mr_fold_fill(app->fold, identity, 1);
     self->out.fold = app->fold;
-    self->out.plain_sum = app->fold->flags & MR_FOLD_PLAIN_SUM;
+    self->out.plain_sum = (app->fold->flags & MR_FOLD_PLAIN_SUM) != 0;
     self->out.self = self;
     if (app->key == MR_KEY_DENSE)
         return create_dense(self, error);

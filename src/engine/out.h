@@ -22,10 +22,14 @@ typedef struct mr_out_self {
     const mr_app *app;
     mr_store *store;
     void *state, *local;
-    int thread;
+    int thread, threads;  /* of the rank */
     uint64_t used, limit; /* slots taken, and how many are too many */
     uint64_t slots_most;  /* the table grows up to this, and is emptied from then on */
     uint64_t cache;       /* bytes of a table that needs no deferring */
+    unsigned char *log;   /* slots of new keys that the full table has no room for */
+    uint64_t log_used,
+        logged; /* slots in it; and how many went through since the table was empty */
+    mr_arena log_keys;
     uint64_t flushes;
     unsigned char *identity; /* a fresh accumulator */
     size_t value;            /* its size in a slot */
@@ -41,14 +45,15 @@ typedef struct mr_out_self {
 /* The table begins with about `cache` bytes and grows to about `most`. `self->out` is what kernels
  * get. */
 mr_status mr_out_create(mr_out_self **self, const mr_app *app, mr_store *store, uint64_t cache,
-                        uint64_t most, int thread, mr_error *error);
+                        uint64_t most, int thread, int threads, mr_error *error);
 void mr_out_destroy(mr_out_self **self);
 
 /* Around each block: where positions come from, and where its lines end. */
 void mr_out_begin_block(mr_out_self *self, const mr_block *block);
 mr_status mr_out_end_block(mr_out_self *self);
 
-/* Settles what is pending, folds all that the table holds into the store, and empties it. */
+/* The end of the map: settles what is pending, folds all that the table holds into the store, and
+ * frees it. */
 mr_status mr_out_flush(mr_out_self *self);
 
 /* Fills `count` accumulators with the fold's identity. */

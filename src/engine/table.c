@@ -1,37 +1,45 @@
 /*
  * engine/table.c: a thread's table. A key's slot is given by the top bits of its hash, as its
- * partition and its place in the partition's index are: so a table is emptied from one end to the
- * other, partition after partition, and goes through each index in order.
+ * partition is: so a table is emptied from one end to the other, partition after partition.
+ *
+ * A table grows until it has its bound, and then keeps the keys it has: in most data those that
+ * come first are those that come often. Other keys go to the log. When many times as many keys have
+ * gone there as the table holds, the data may have changed: the table is emptied and learns anew.
  */
 #include "engine/table.h"
 
 #include "base/memory.h"
+#include "store/many.h"
 
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
-/* The largest power of two of slots that fits in so many bytes, and is not too small to be cut up.
+#define LINE          64
+#define HUGE          ((size_t)2 << 20)
+#define LOG_SLOTS     ((uint64_t)32 << 10)
+#define LEARN_ANEW    8 /* times the table's keys */
+#define LOG_KEYS_MOST ((size_t)1 << 20)
+
+/* How many slots so many bytes hold; enough to be cut up, and not more than a hash can tell apart.
  */
 static uint64_t slots_for(uint64_t bytes, uint64_t slot_size)
 {
-    uint64_t slots = UINT64_C(1) << (MR_STORE_BITS_MOST + 1);
-    while (slots * 2 * slot_size <= bytes)
-        slots *= 2;
-    return slots;
+    uint64_t slots = bytes / slot_size & ~UINT64_C(1), least = UINT64_C(2) << MR_STORE_BITS_MOST;
+    uint64_t most = UINT64_C(1) << 31;
+    return slots < least ? least : slots < most ? slots : most;
 }
 
 static unsigned char *allocate_slots(size_t size, mr_error *error)
 {
-    unsigned char *slots = mr_memory_allocate(size, "a thread's table", error);
+    size_t alignment = size < 2 * HUGE ? LINE : HUGE;
+    unsigned char *slots = mr_memory_allocate_aligned(size, alignment, "a thread's table", error);
     if (!slots)
         return NULL;
 #ifdef MADV_HUGEPAGE
-    /* Every key is a page of its own to look up otherwise. A hint: it may fail. */
-    uintptr_t page = (uintptr_t)2 << 20, from = ((uintptr_t)slots + page - 1) & ~(page - 1);
-    uintptr_t to = ((uintptr_t)slots + size) & ~(page - 1);
-    if (from < to)
-        madvise((void *)from, to - from, MADV_HUGEPAGE);
+    /* Every key would be a page of its own to look up. A hint: it may fail. */
+    if (alignment == HUGE)
+        madvise(slots, size & ~(HUGE - 1), MADV_HUGEPAGE);
 #endif
     memset(slots, 0, size);
     return slots;
@@ -41,10 +49,9 @@ static void use_slots(mr_out_self *self, unsigned char *slots, uint64_t count)
 {
     mr_out *out = &self->out;
     out->slots = slots;
-    out->mask = count - 1;
-    out->shift = 64 - (uint64_t)__builtin_ctzll(count);
-    out->deferred = count * out->slot_size > self->cache;
-    self->limit = count / 8 * 5;
+    out->count = count;
+    out->deferred = out->plain_sum && count * out->slot_size > self->cache;
+    self->limit = count / 16 * 11;
 }
 
 mr_status mr_table_create(mr_out_self *self, uint64_t cache, uint64_t most, mr_error *error)
@@ -66,8 +73,20 @@ void mr_table_free(mr_out_self *self)
 {
     mr_out *out = &self->out;
     if (out->slots)
-        mr_memory_free(out->slots, (out->mask + 1) * out->slot_size);
+        mr_memory_free(out->slots, out->count * out->slot_size);
+    if (self->log)
+        mr_memory_free(self->log, LOG_SLOTS * out->slot_size);
+    out->slots = self->log = NULL;
     mr_arena_free(&self->keys);
+    mr_arena_free(&self->log_keys);
+}
+
+static mr_slot *free_slot(const mr_out *out, uint64_t hash)
+{
+    uint64_t at = mr_out_place(out, hash);
+    while (mr_table_slot(out, at)->key.high)
+        at = mr_table_next(out, at);
+    return mr_table_slot(out, at);
 }
 
 /* Twice as many slots, the same keys. Slots are in the order of hashes: both tables are gone
@@ -75,49 +94,45 @@ void mr_table_free(mr_out_self *self)
 static mr_status grow(mr_out_self *self)
 {
     mr_out *out = &self->out;
-    uint64_t count = out->mask + 1, old_size = count * out->slot_size;
-    unsigned char *old = out->slots, *slots = allocate_slots(2 * old_size, &self->error);
+    uint64_t count = out->count, old_size = count * out->slot_size;
+    uint64_t larger = count * 4 < self->slots_most ? count * 4 : self->slots_most;
+    unsigned char *old = out->slots, *slots = allocate_slots(larger * out->slot_size, &self->error);
     if (!slots)
         return MR_NO_MEMORY;
-    use_slots(self, slots, 2 * count);
+    use_slots(self, slots, larger);
     for (uint64_t at = 0; at < count; at++) {
         const mr_slot *slot = (const mr_slot *)(const void *)(old + at * out->slot_size);
-        if (!slot->tag)
-            continue;
-        uint64_t to = mr_out_place(out, mr_table_hash(slot));
-        while (mr_table_slot(out, to)->tag)
-            to++;
-        memcpy(mr_table_slot(out, to), slot, out->slot_size);
+        if (slot->key.high)
+            memcpy(free_slot(out, mr_table_hash(slot)), slot, out->slot_size);
     }
-    for (int i = 0; i < MR_PENDING; i++) {
-        mr_pending *due = &out->pending[i];
-        if (due->tag)
-            due->at = mr_out_place(out, mr_key_hash((mr_words){due->low, due->high}, due->tag));
-    }
+    for (int i = 0; i < MR_PENDING; i++)
+        out->pending[i].at = mr_out_place(out, mr_key_hash(out->pending[i].key));
     mr_memory_free(old, old_size);
     return MR_OK;
 }
 
-/* Entries of one partition on their way from the table. */
-typedef struct batch {
-    mr_entry entries[MR_STORE_BATCH];
-    size_t count;
-} batch;
-
-static mr_status add_to_batch(mr_out_self *self, mr_partition *partition, batch *b,
-                              const mr_slot *slot, uint64_t hash)
+static mr_entry entry_of(const mr_out_self *self, const mr_slot *slot, uint64_t hash)
 {
-    bool is_inline = slot->tag <= MR_KEY_INLINE + 1;
-    b->entries[b->count++] = (mr_entry){
-        .key = is_inline ? (const void *)&slot->low : (const void *)(uintptr_t)slot->low,
+    mr_entry entry = {
+        .key = &slot->key.low,
         .value = slot + 1,
-        .size = (uint32_t)(slot->tag - 1),
         .check = mr_store_check_of(self->store, hash),
     };
-    if (b->count < MR_STORE_BATCH)
-        return MR_OK;
-    b->count = 0;
-    return mr_store_fold(self->store, partition, b->entries, MR_STORE_BATCH, &self->error);
+    if (mr_slot_is_long(slot)) {
+        entry.key = mr_slot_long_key(slot)->bytes;
+        entry.size = (uint32_t)mr_slot_long_key(slot)->size;
+    } else {
+        entry.size = (uint32_t)(slot->key.high >> MR_KEY_SHIFT & 255) - 1;
+    }
+    return entry;
+}
+
+/* Where the keys of a partition begin; of the one behind the last: the table's end. */
+static uint64_t stretch_of(const mr_out_self *self, unsigned p)
+{
+    if (p == self->store->count)
+        return self->out.count;
+    return mr_out_place(&self->out, (uint64_t)p << (64 - self->store->bits));
 }
 
 /* Folds the keys of partition `p`. They begin in its own stretch of the table; where that is full
@@ -126,62 +141,172 @@ static mr_status empty_stretch(mr_out_self *self, unsigned p)
 {
     const mr_out *out = &self->out;
     mr_partition *partition = &self->store->partitions[p];
-    uint64_t stretch = (out->mask + 1) >> self->store->bits;
-    uint64_t begin = p * stretch, end = begin + stretch;
-    batch b = {.count = 0};
-    for (uint64_t at = begin; at < end || mr_table_slot(out, at)->tag; at++) {
-        const mr_slot *slot = mr_table_slot(out, at);
-        if (!slot->tag)
+    uint64_t begin = stretch_of(self, p), end = stretch_of(self, p + 1);
+    mr_entry batch[MR_STORE_BATCH];
+    size_t count = 0;
+    for (uint64_t at = begin, behind = 0;; at++) {
+        const mr_slot *slot = mr_table_slot(out, at < out->count ? at : at - out->count);
+        behind += at > end;
+        if (behind && !slot->key.high)
+            break;
+        if (!slot->key.high)
             continue;
         uint64_t hash = mr_table_hash(slot);
-        if (mr_store_partition_of(self->store, hash) == p)
-            MR_TRY(add_to_batch(self, partition, &b, slot, hash));
+        if (mr_store_partition_of(self->store, hash) != p)
+            continue;
+        batch[count++] = entry_of(self, slot, hash);
+        if (count == MR_STORE_BATCH) {
+            MR_TRY(mr_store_fold(self->store, partition, batch, count, &self->error));
+            count = 0;
+        }
     }
-    return mr_store_fold(self->store, partition, b.entries, b.count, &self->error);
+    return mr_store_fold(self->store, partition, batch, count, &self->error);
 }
 
-/* Goes over the partitions until each has got its keys: those that another thread has in hand are
- * passed over and tried again, so nobody waits while there is something else to do. */
-static mr_status empty_table(mr_out_self *self)
+static mr_status empty_partition(mr_out_self *self, unsigned p)
 {
-    unsigned count = self->store->count, left = count;
-    unsigned first = (unsigned)self->thread * 7 + (unsigned)self->flushes++;
-    uint64_t done[(1u << MR_STORE_BITS_MOST) / 64] = {0};
-    for (unsigned turn = 0; left > 0; turn++) {
+    mr_partition *partition = &self->store->partitions[p];
+    /* Threads begin at different partitions and go on at about the same pace: they seldom meet. */
+    while (!mr_partition_claim(partition))
+        sched_yield();
+    mr_status status = empty_stretch(self, p);
+    mr_partition_release(partition);
+    return status;
+}
+
+/* Gives memory back to the system, as far as whole huge pages of [from, to) of the slots go. */
+static void give_back(const mr_out *out, uint64_t from, uint64_t to)
+{
+    uintptr_t begin = (uintptr_t)(out->slots + from * out->slot_size) + HUGE - 1;
+    uintptr_t end = (uintptr_t)(out->slots + to * out->slot_size);
+    begin &= ~(uintptr_t)(HUGE - 1);
+    end &= ~(uintptr_t)(HUGE - 1);
+    if (from < to && begin < end)
+        madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
+/* The first slot from the stretch of partition `p` on behind which no key of an earlier one lies.
+ */
+static uint64_t first_own(const mr_out_self *self, unsigned p)
+{
+    uint64_t at = stretch_of(self, p);
+    while (at < self->out.count && mr_table_slot(&self->out, at)->key.high)
+        at++;
+    return at;
+}
+
+/* Folds all keys, partition after partition. The last time, memory goes back as the store takes
+ * more: the keys of a rank need not be there twice. */
+static mr_status empty_table(mr_out_self *self, bool last)
+{
+    unsigned count = self->store->count;
+    unsigned first = count * (unsigned)self->thread / (unsigned)self->threads & (count - 1);
+    uint64_t from = first_own(self, first);
+    self->flushes++;
+    for (unsigned turn = 0; turn < count; turn++) {
         unsigned p = (first + turn) & (count - 1);
-        mr_partition *partition = &self->store->partitions[p];
-        if (done[p / 64] >> p % 64 & 1)
-            continue;
-        if (!mr_partition_claim(partition)) {
-            if (turn > count)
-                sched_yield();
-            continue;
-        }
-        mr_status status = empty_stretch(self, p);
-        mr_partition_release(partition);
-        MR_TRY(status);
-        done[p / 64] |= UINT64_C(1) << p % 64;
-        left--;
+        MR_TRY(empty_partition(self, p));
+        if (last)
+            give_back(&self->out, from, stretch_of(self, p + 1));
+        if (p == count - 1)
+            from = 0;
     }
     return MR_OK;
 }
 
-static mr_status flush(mr_out_self *self)
+static const mr_slot *log_slot(const mr_out_self *self, uint64_t at)
 {
-    mr_out *out = &self->out;
+    return (const mr_slot *)(const void *)(self->log + at * self->out.slot_size);
+}
+
+static void list_log(void *context, const uint32_t *names, size_t count, mr_entry *entries)
+{
+    const mr_out_self *self = context;
+    for (size_t i = 0; i < count; i++) {
+        const mr_slot *slot = log_slot(self, names[i]);
+        entries[i] = entry_of(self, slot, mr_table_hash(slot));
+    }
+}
+
+static mr_status empty_log(mr_out_self *self)
+{
+    size_t count = self->log_used;
+    if (count == 0)
+        return MR_OK;
+    size_t size = count * (sizeof(uint64_t) + 2 * sizeof(uint32_t));
+    uint64_t *hashes = mr_memory_allocate(size, "sorting new keys", &self->error);
+    if (!hashes)
+        return MR_NO_MEMORY;
+    uint32_t *names = (uint32_t *)(hashes + count);
+    for (size_t i = 0; i < count; i++) {
+        names[i] = (uint32_t)i;
+        hashes[i] = mr_table_hash(log_slot(self, i));
+    }
+    mr_many many = {list_log,
+                    self,
+                    names,
+                    hashes,
+                    names + count,
+                    count,
+                    (unsigned)self->thread * 7 + (unsigned)self->flushes++};
+    mr_status status = mr_store_fold_many(self->store, &many, &self->error);
+    mr_memory_free(hashes, size);
+    self->log_used = 0;
+    mr_arena_reset(&self->log_keys);
+    return status;
+}
+
+static mr_status empty_all(mr_out_self *self, bool last)
+{
+    MR_TRY(empty_log(self));
     if (self->used == 0)
         return MR_OK;
-    mr_status status = empty_table(self);
-    memset(out->slots, 0, (out->mask + 1) * out->slot_size);
-    self->used = 0;
+    mr_status status = empty_table(self, last);
+    memset(self->out.slots, 0, last ? 0 : self->out.count * self->out.slot_size);
+    self->used = self->logged = 0;
     mr_arena_reset(&self->keys);
     return status;
 }
 
-mr_status mr_table_make_room(mr_out_self *self)
+static mr_slot *add_to_log(mr_out_self *self)
 {
-    bool may_grow = self->out.mask + 1 < self->slots_most && self->keys.kept < self->keys_most;
-    return may_grow ? grow(self) : flush(self);
+    uint64_t slot_size = self->out.slot_size;
+    if (!self->log)
+        self->log = mr_memory_allocate(LOG_SLOTS * slot_size, "new keys", &self->error);
+    if (!self->log)
+        return NULL;
+    bool full = self->log_used == LOG_SLOTS || self->log_keys.kept >= LOG_KEYS_MOST;
+    if (full && empty_log(self) != MR_OK)
+        return NULL;
+    mr_slot *slot = (mr_slot *)(void *)(self->log + self->log_used++ * slot_size);
+    self->logged++;
+    memcpy(slot + 1, self->identity, self->value);
+    return slot;
+}
+
+mr_slot *mr_table_add(mr_out_self *self, uint64_t hash)
+{
+    bool keys_full = self->keys.kept >= self->keys_most;
+    if (self->used >= self->limit || keys_full) {
+        bool may_grow = self->out.count < self->slots_most && !keys_full;
+        if (may_grow && grow(self) != MR_OK)
+            return NULL;
+        if (!may_grow && self->logged < LEARN_ANEW * self->used)
+            return add_to_log(self);
+        if (!may_grow && empty_all(self, false) != MR_OK)
+            return NULL;
+    }
+    mr_slot *slot = free_slot(&self->out, hash);
+    memcpy(slot + 1, self->identity, self->value);
+    self->used++;
+    return slot;
+}
+
+char *mr_table_room(mr_out_self *self, const void *within, size_t size)
+{
+    const unsigned char *at = within, *log = self->log;
+    bool in_log = log && at >= log && at < log + LOG_SLOTS * self->out.slot_size;
+    return mr_arena_take(in_log ? &self->log_keys : &self->keys, size, "long keys", &self->error);
 }
 
 /* Looks up what mr_out_add_i64 has put off. */
@@ -191,10 +316,9 @@ static mr_status settle(mr_out_self *self)
     bool is_new;
     for (int i = 0; i < MR_PENDING; i++) {
         mr_pending due = out->pending[i];
-        out->pending[i].tag = 0;
-        mr_words words = {due.low, due.high};
-        if (due.tag)
-            MR_TRY(mr_out_put_i64(out, mr_out_slot_words(out, words, due.tag, &is_new), due.value));
+        out->pending[i].key.high = 0;
+        if (due.key.high)
+            MR_TRY(mr_out_put_i64(out, mr_out_slot_words(out, due.key, &is_new), due.value));
     }
     return MR_OK;
 }
@@ -204,5 +328,7 @@ mr_status mr_out_flush(mr_out_self *self)
     if (!self->out.slots || self->error.code != MR_OK)
         return self->error.code;
     MR_TRY(settle(self));
-    return flush(self);
+    mr_status status = empty_all(self, true);
+    mr_table_free(self);
+    return status;
 }

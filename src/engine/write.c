@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WAVE_ROWS  ((uint64_t)1 << 21)
+#define WAVE_ROWS  ((uint64_t)1 << 19)
 #define AHEAD      16
 #define WAVE_BYTES ((uint64_t)64 << 20)
 

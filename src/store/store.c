@@ -13,7 +13,7 @@ uint64_t mr_key_hash_bytes(mr_bytes key)
 {
     if (key.size > MR_KEY_INLINE)
         return XXH3_64bits(key.data, key.size);
-    return mr_key_hash(mr_key_words(key), key.size + 1);
+    return mr_key_hash(mr_key_words(key));
 }
 
 mr_status mr_store_create(mr_store **result, const mr_fold *fold, unsigned bits, mr_error *error)
@@ -199,21 +199,23 @@ static mr_status merge(mr_store *store, mr_partition *partition, mr_record *reco
     return first->data == before ? MR_OK : adopt_tail(partition, first, error);
 }
 
-/* Whether a record is of the entry's key, given that size and check are the same. */
+/* Whether a record is of the entry's key, given that size and check are the same. Most keys are
+ * compared as two words, which overlap. */
 static bool same_key(const mr_record *record, const mr_entry *entry)
 {
-    const unsigned char *key = mr_record_key(record);
-    if (entry->size > MR_KEY_INLINE)
-        return memcmp(key, entry->key, entry->size) == 0;
-    uint64_t a[2] = {0, 0}, b[2] = {0, 0};
-    if (entry->size > 8) {
-        memcpy(a, key, 16);
-        memcpy(b, entry->key, 16);
-    } else if (entry->size > 0) {
-        memcpy(a, key, 8);
-        memcpy(b, entry->key, 8);
-    }
-    return a[0] == b[0] && a[1] == b[1];
+    const char *key = (const char *)mr_record_key(record), *other = entry->key;
+    size_t size = entry->size;
+    if (size > 16)
+        return memcmp(key, other, size) == 0;
+    if (size == 0)
+        return true;
+    uint64_t a, b, c, d;
+    size_t tail = size < 8 ? 0 : size - 8;
+    memcpy(&a, key, 8);
+    memcpy(&b, other, 8);
+    memcpy(&c, key + tail, 8);
+    memcpy(&d, other + tail, 8);
+    return ((a ^ b) | (c ^ d)) == 0;
 }
 
 static mr_status fold_one(mr_store *store, mr_partition *partition, const mr_entry *entry,

@@ -33,8 +33,7 @@ typedef struct mr_store {
     mr_partition *partitions;
 } mr_store;
 
-/* One pair to be folded in: borrowed. Keys of up to 16 bytes have zeros behind
- * them up to a multiple of 8. */
+/* One pair to be folded in: borrowed. Keys of fewer than 8 bytes have zeros behind them up to 8. */
 typedef struct mr_entry {
     const void *key;
     const void *value;
