@@ -70,33 +70,36 @@ typedef struct mr_out {
 
 MR_API extern const unsigned char mr_key_mask[32];
 
+/* Local. The same byte by byte, for keys behind which memory may end. */
+static inline mr_words mr_key_words_near_end(mr_bytes key)
+{
+    mr_words words = {0, (uint64_t)(key.size + 1) << MR_KEY_SHIFT};
+    unsigned char bytes[16] = {0};
+    uint64_t high;
+    memcpy(bytes, key.data, key.size);
+    memcpy(&words.low, bytes, 8);
+    memcpy(&high, bytes + 8, 8);
+    words.high |= high;
+    return words;
+}
+
 /* Local. A key of up to MR_KEY_INLINE bytes as words. */
 static inline mr_words mr_key_words(mr_bytes key)
 {
-    mr_words words = {0, 0};
-    uint64_t tag = (uint64_t)(key.size + 1) << MR_KEY_SHIFT;
 #if !defined(__SANITIZE_ADDRESS__) && !defined(MR_CAREFUL)
     /* Reading 16 bytes is safe unless it would touch the next page. */
     if (__builtin_expect(((uintptr_t)key.data & 4095) <= 4096 - 16, 1)) {
         const unsigned char *mask = mr_key_mask + 16 - key.size;
-        uint64_t low_mask, high_mask;
-        memcpy(&words.low, key.data, 8);
-        memcpy(&words.high, key.data + 8, 8);
+        uint64_t low, high, low_mask, high_mask;
+        memcpy(&low, key.data, 8);
+        memcpy(&high, key.data + 8, 8);
         memcpy(&low_mask, mask, 8);
         memcpy(&high_mask, mask + 8, 8);
-        words.low &= low_mask;
-        words.high = (words.high & high_mask) | tag;
-        return words;
+        return (mr_words){low & low_mask, (high & high_mask) | (uint64_t)(key.size + 1)
+                                                                   << MR_KEY_SHIFT};
     }
 #endif
-    if (key.size > 8) {
-        memcpy(&words.low, key.data, 8);
-        memcpy(&words.high, key.data + 8, key.size - 8);
-    } else if (key.size > 0) {
-        memcpy(&words.low, key.data, key.size);
-    }
-    words.high |= tag;
-    return words;
+    return key.size ? mr_key_words_near_end(key) : (mr_words){0, (uint64_t)1 << MR_KEY_SHIFT};
 }
 
 /* Local. An integer as key, for apps with MR_KEY_I64: eight bytes whose order is that of numbers.
@@ -120,8 +123,8 @@ static inline uint64_t mr_key_hash(mr_words key)
 }
 
 /* The paths that are not inline: a key that is new, or longer than a slot holds. */
-MR_API void *mr_out_insert(mr_out *out, mr_words key, bool *is_new);
-MR_API void *mr_out_slot_long(mr_out *out, mr_bytes key, bool *is_new);
+MR_API void *mr_out_insert(mr_out *out, mr_words key);
+MR_API void *mr_out_slot_long(mr_out *out, mr_bytes key);
 MR_API mr_status mr_out_fold_i64(mr_out *out, void *accumulator, int64_t value);
 MR_API mr_status mr_out_fold_f64(mr_out *out, void *accumulator, double value);
 MR_API mr_status mr_out_dense_range(mr_out *out, uint64_t index);
@@ -138,49 +141,54 @@ static inline uint64_t mr_out_place(const mr_out *out, uint64_t hash)
     return (hash >> 32) * out->count >> 32 & ~UINT64_C(1);
 }
 
+static inline mr_slot *mr_out_slot_number(const mr_out *out, uint64_t at)
+{
+    return (mr_slot *)(void *)(out->slots + at * out->slot_size);
+}
+
 /*
  * Local. Finds a short key from the pair at `at` on. Both slots of a pair are compared before
- * anything is decided: which of the two it is cannot be predicted. Use mr_out_slot.
+ * anything is decided: which of the two it is cannot be predicted in a table that is half full.
  */
-static inline void *mr_out_slot_at(mr_out *out, uint64_t at, mr_words key, bool *is_new)
+static inline void *mr_out_search(mr_out *out, uint64_t at, mr_words key)
 {
     for (;;) {
-        mr_slot *one = (mr_slot *)(void *)(out->slots + at * out->slot_size);
-        mr_slot *two = (mr_slot *)(void *)((unsigned char *)one + out->slot_size);
+        mr_slot *one = mr_out_slot_number(out, at), *two = mr_out_slot_number(out, at + 1);
         bool is_one = mr_slot_holds(one, key), is_two = mr_slot_holds(two, key);
-        if (__builtin_expect(is_one | is_two, 1)) {
-            *is_new = false;
+        if (__builtin_expect(is_one | is_two, 1))
             return (is_one ? one : two) + 1;
-        }
         if (one->key.high == 0 || two->key.high == 0)
-            return mr_out_insert(out, key, is_new);
+            return mr_out_insert(out, key);
         at = at + 2 < out->count ? at + 2 : 0;
     }
 }
 
-static inline void *mr_out_slot_words(mr_out *out, mr_words key, bool *is_new)
+/* Local. Finds a short key. Use mr_out_slot. */
+static inline void *mr_out_slot_words(mr_out *out, mr_words key)
 {
-    return mr_out_slot_at(out, mr_out_place(out, mr_key_hash(key)), key, is_new);
+    uint64_t at = mr_out_place(out, mr_key_hash(key));
+    mr_slot *slot = mr_out_slot_number(out, at);
+    if (__builtin_expect(mr_slot_holds(slot, key), 1))
+        return slot + 1;
+    return mr_out_search(out, at, key);
 }
 
 /*
- * Local. The accumulator of a key, holding the fold's identity when `*is_new`. It is valid until
- * the next call with this `out`. NULL on failure, and mr_out_status says which: return that.
- *
- * "New" means new to this table, not to the job: fold into it, do not count on its being empty
- * once.
+ * Local. The accumulator of a key, for kernels that fold into it in their own way; a new one holds
+ * the fold's identity. It is valid until the next call with this `out`. NULL on failure, and
+ * mr_out_status says which: return that.
  */
-static inline void *mr_out_slot(mr_out *out, mr_bytes key, bool *is_new)
+static inline void *mr_out_slot(mr_out *out, mr_bytes key)
 {
     if (__builtin_expect(key.size > MR_KEY_INLINE, 0))
-        return mr_out_slot_long(out, key, is_new);
-    return mr_out_slot_words(out, mr_key_words(key), is_new);
+        return mr_out_slot_long(out, key);
+    return mr_out_slot_words(out, mr_key_words(key));
 }
 
 /* Local. The same as mr_out_slot, for an integer key. */
-static inline void *mr_out_int_slot(mr_out *out, int64_t key, bool *is_new)
+static inline void *mr_out_int_slot(mr_out *out, int64_t key)
 {
-    return mr_out_slot_words(out, mr_key_of_i64(key), is_new);
+    return mr_out_slot_words(out, mr_key_of_i64(key));
 }
 
 /* Local. Why the last call on this `out` failed; MR_OK if it did not. */
@@ -203,18 +211,17 @@ static inline mr_status mr_out_put_i64(mr_out *out, void *accumulator, int64_t v
  */
 static inline mr_status mr_out_add_words(mr_out *out, mr_words key, int64_t value)
 {
-    bool is_new;
-    uint64_t at = mr_out_place(out, mr_key_hash(key));
     if (!out->deferred)
-        return mr_out_put_i64(out, mr_out_slot_at(out, at, key, &is_new), value);
-    const unsigned char *slot = out->slots + at * out->slot_size;
+        return mr_out_put_i64(out, mr_out_slot_words(out, key), value);
+    uint64_t at = mr_out_place(out, mr_key_hash(key));
+    const unsigned char *slot = (const unsigned char *)mr_out_slot_number(out, at);
     __builtin_prefetch(slot, 1);
     __builtin_prefetch(slot + 2 * out->slot_size - 1, 1);
     mr_pending *place = &out->pending[out->turn++ & (MR_PENDING - 1)], due = *place;
     *place = (mr_pending){key, at, value};
     if (__builtin_expect(due.key.high == 0, 0))
         return MR_OK;
-    uint64_t *sum = (uint64_t *)mr_out_slot_at(out, due.at, due.key, &is_new);
+    uint64_t *sum = (uint64_t *)mr_out_search(out, due.at, due.key);
     if (__builtin_expect(sum == NULL, 0))
         return mr_out_status(out);
     *sum += (uint64_t)due.value;
@@ -224,17 +231,15 @@ static inline mr_status mr_out_add_words(mr_out *out, mr_words key, int64_t valu
 /* Local. Folds an integer into a key, by the app's fold. */
 static inline mr_status mr_out_add_i64(mr_out *out, mr_bytes key, int64_t value)
 {
-    bool is_new;
     if (__builtin_expect(key.size > MR_KEY_INLINE, 0))
-        return mr_out_put_i64(out, mr_out_slot_long(out, key, &is_new), value);
+        return mr_out_put_i64(out, mr_out_slot_long(out, key), value);
     return mr_out_add_words(out, mr_key_words(key), value);
 }
 
 /* Local. Folds a number into a key, by the app's fold. */
 static inline mr_status mr_out_add_f64(mr_out *out, mr_bytes key, double value)
 {
-    bool is_new;
-    void *accumulator = mr_out_slot(out, key, &is_new);
+    void *accumulator = mr_out_slot(out, key);
     return accumulator ? mr_out_fold_f64(out, accumulator, value) : mr_out_status(out);
 }
 
@@ -246,8 +251,7 @@ static inline mr_status mr_out_int_add_i64(mr_out *out, int64_t key, int64_t val
 
 static inline mr_status mr_out_int_add_f64(mr_out *out, int64_t key, double value)
 {
-    bool is_new;
-    void *accumulator = mr_out_int_slot(out, key, &is_new);
+    void *accumulator = mr_out_int_slot(out, key);
     return accumulator ? mr_out_fold_f64(out, accumulator, value) : mr_out_status(out);
 }
 

@@ -26,13 +26,12 @@ static mr_slot *add_slot(mr_out *out, uint64_t hash)
     return NULL;
 }
 
-void *mr_out_insert(mr_out *out, mr_words key, bool *is_new)
+void *mr_out_insert(mr_out *out, mr_words key)
 {
     mr_slot *slot = add_slot(out, mr_key_hash(key));
     if (!slot)
         return NULL;
     slot->key = key;
-    *is_new = true;
     return slot + 1;
 }
 
@@ -57,7 +56,7 @@ static void *fill_long(mr_out_self *self, mr_slot *slot, mr_bytes key, uint64_t 
     return slot + 1;
 }
 
-void *mr_out_slot_long(mr_out *out, mr_bytes key, bool *is_new)
+void *mr_out_slot_long(mr_out *out, mr_bytes key)
 {
     mr_out_self *self = self_of(out);
     if (key.size >= MR_KEY_LONGEST) {
@@ -70,11 +69,9 @@ void *mr_out_slot_long(mr_out *out, mr_bytes key, bool *is_new)
         if (slot->key.high == 0)
             break;
         if (is_key(slot, key, hash)) {
-            *is_new = false;
             return slot + 1;
         }
     }
-    *is_new = true;
     mr_slot *slot = add_slot(out, hash);
     return slot ? fill_long(self, slot, key, hash) : NULL;
 }
@@ -118,8 +115,7 @@ mr_status mr_out_add_bytes(mr_out *out, mr_bytes key, mr_bytes value)
     mr_out_self *self = self_of(out);
     if (!(out->fold->flags & MR_FOLD_FIRST) || out->fold == MR_TEXT)
         return wrong_value(out, "bytes");
-    bool is_new;
-    mr_first *first = mr_out_slot(out, key, &is_new);
+    mr_first *first = mr_out_slot(out, key);
     if (!first)
         return self->error.code;
     const mr_block *block = out->block;
@@ -127,7 +123,7 @@ mr_status mr_out_add_bytes(mr_out *out, mr_bytes key, mr_bytes value)
                       value.size};
     const char *before = first->data;
     out->fold->merge(out->fold, first, &offer);
-    if (first->data == before && !is_new)
+    if (first->data == before)
         return MR_OK;
     char *copy = mr_table_room(self, first, value.size);
     first->data = copy;

@@ -313,12 +313,11 @@ char *mr_table_room(mr_out_self *self, const void *within, size_t size)
 static mr_status settle(mr_out_self *self)
 {
     mr_out *out = &self->out;
-    bool is_new;
     for (int i = 0; i < MR_PENDING; i++) {
         mr_pending due = out->pending[i];
         out->pending[i].key.high = 0;
         if (due.key.high)
-            MR_TRY(mr_out_put_i64(out, mr_out_slot_words(out, due.key, &is_new), due.value));
+            MR_TRY(mr_out_put_i64(out, mr_out_slot_words(out, due.key), due.value));
     }
     return MR_OK;
 }
