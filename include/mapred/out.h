@@ -68,8 +68,6 @@ typedef struct mr_out {
     mr_pending pending[MR_PENDING];
 } mr_out;
 
-MR_API extern const unsigned char mr_key_mask[32];
-
 /* Local. The same byte by byte, for keys behind which memory may end. */
 static inline mr_words mr_key_words_near_end(mr_bytes key)
 {
@@ -89,7 +87,9 @@ static inline mr_words mr_key_words(mr_bytes key)
 #if !defined(__SANITIZE_ADDRESS__) && !defined(MR_CAREFUL)
     /* Reading 16 bytes is safe unless it would touch the next page. */
     if (__builtin_expect(((uintptr_t)key.data & 4095) <= 4096 - 16, 1)) {
-        const unsigned char *mask = mr_key_mask + 16 - key.size;
+        static const unsigned char masks[32] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                                255, 255, 255, 255, 255, 255, 255, 255};
+        const unsigned char *mask = masks + 16 - key.size;
         uint64_t low, high, low_mask, high_mask;
         memcpy(&low, key.data, 8);
         memcpy(&high, key.data + 8, 8);

@@ -8,6 +8,7 @@
 #include "comm/comm.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -104,8 +105,19 @@ void mr_call_tell(mr_call *call, const mr_error *error)
     call->is_told = true;
 }
 
+/*
+ * Tables grow by moving pages, not bytes, as long as malloc maps them one by one; left to itself it
+ * stops doing so after the first large piece that is freed, and then leaves holes of half their
+ * size behind.
+ */
+static void keep_large_pieces_apart(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 256 << 10);
+}
+
 int mr_cli_main(int argc, char **argv)
 {
+    keep_large_pieces_apart();
     mr_error error = {MR_OK, ""};
     mr_call call = {.count = argc > 0 ? argc - 1 : 0,
                     .arguments = argv + (argc > 0),

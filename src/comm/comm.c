@@ -52,12 +52,13 @@ static mr_status find_node(mr_comm *comm, mr_error *error)
     MPI_Comm_rank(node, &comm->node_rank);
     MPI_Comm_size(node, &comm->node_size);
     comm->node_ranks = calloc((size_t)comm->node_size, sizeof *comm->node_ranks);
-    if (comm->node_ranks)
+    if (!comm->node_ranks)
+        mr_error_set(error, MR_NO_MEMORY, "out of memory: starting up");
+    mr_status status = mr_comm_agree(comm, error);
+    if (status == MR_OK)
         MPI_Allgather(&comm->rank, 1, MPI_INT, comm->node_ranks, 1, MPI_INT, node);
     MPI_Comm_free(&node);
-    if (!comm->node_ranks)
-        return mr_error_set(error, MR_NO_MEMORY, "out of memory: starting up");
-    return MR_OK;
+    return status;
 }
 
 mr_status mr_comm_start(mr_comm **result, mr_error *error)

@@ -130,10 +130,20 @@ static void explain_plan(const mr_job *job)
 
 static mr_status begin_output(mr_job *job)
 {
-    bool to_files = job->target.kind == MR_TARGET_FILE || job->target.kind == MR_TARGET_DIRECTORY;
-    if (is_root(job) && to_files)
+    if (is_root(job))
         mr_commit_begin(&job->commit, &job->target, job->error);
     return mr_comm_agree(job->comm, job->error);
+}
+
+/* Makes the temporary and removes it: what can't be written is told before the map, and a job that
+ * is killed in the middle of it leaves nothing behind. */
+static mr_status try_output(mr_job *job)
+{
+    if (is_root(job) && job->settings->report)
+        mr_report_try(job->settings->report, job->error);
+    mr_status status = begin_output(job);
+    mr_commit_abandon(&job->commit);
+    return status;
 }
 
 /* Dense results are on rank 0 after the map: as records, those that anything was folded into. */
@@ -225,7 +235,7 @@ static mr_status run_phases(mr_job *job)
         explain_plan(job);
     if (job->settings->dry_run)
         return MR_OK;
-    MR_TRY(begin_output(job));
+    MR_TRY(try_output(job));
     if (is_root(job))
         mr_progress_start(&job->progress, job->settings->progress, job->settings->quiet,
                           job->plan->streams ? 0 : mr_plan_bytes(job->plan));
@@ -234,6 +244,7 @@ static mr_status run_phases(mr_job *job)
         mr_progress_finish(&job->progress, mr_plan_bytes(job->plan));
     MR_TRY(mr_job_combine(job));
     MR_TRY(arrange(job));
+    MR_TRY(timed(job, MR_PHASE_WRITE, begin_output));
     MR_TRY(timed(job, MR_PHASE_WRITE, mr_job_write));
     return timed(job, MR_PHASE_WRITE, finish_output);
 }
@@ -266,7 +277,9 @@ mr_status mr_job_main(mr_comm *comm, const mr_app *app, const char *plugin_path,
     (void)plugin_path;
     mr_crash_install(mr_comm_rank(comm), mr_comm_host(comm), app->name);
     mr_signals_install();
+    /* What these tell is also told by the call that failed. */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     mr_status status = run_phases(&job);
     if (is_root(&job) && job.progress.dirty)
         mr_progress_finish(&job.progress, 0);

@@ -9,9 +9,6 @@
 
 #include <stdlib.h>
 
-const unsigned char mr_key_mask[32] = {255, 255, 255, 255, 255, 255, 255, 255,
-                                       255, 255, 255, 255, 255, 255, 255, 255};
-
 void mr_fold_fill(const mr_fold *fold, unsigned char *accumulators, uint64_t count)
 {
     memset(accumulators, 0, count * fold->size);

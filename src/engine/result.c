@@ -254,7 +254,7 @@ static mr_status cut_parts(mr_result *result)
 mr_status mr_result_measure(mr_result *result, mr_job *job)
 {
     const mr_app *app = &job->app;
-    mr_text head = {0};
+    mr_text head = {0}, tail = {0};
     *result = (mr_result){.job = job};
     result->writer = (mr_writer){
         .format = job->target.format,
@@ -262,10 +262,14 @@ mr_status mr_result_measure(mr_result *result, mr_job *job)
         .columns = app->columns ? app->columns : app->fold->columns,
         .layout = job->target.format == MR_FORMAT_TSV ? app->layout : NULL,
     };
-    if (app->fold != MR_TEXT)
+    if (app->fold != MR_TEXT) {
         mr_writer_open(&result->writer, &head);
+        mr_writer_close(&result->writer, &tail);
+    }
     result->head_size = head.size;
+    result->tail_size = tail.size;
     mr_text_free(&head);
+    mr_text_free(&tail);
     for (unsigned p = 0; p < job->store->count; p++)
         mr_partition_seal(&job->store->partitions[p]);
     if (cut_buckets(result) == MR_OK)

@@ -27,8 +27,8 @@ typedef struct mr_result {
     size_t count;
     uint64_t rows, bytes; /* of the whole result */
     uint64_t parts;
-    uint64_t *cuts;     /* first byte of each part, and the end: parts + 1 */
-    uint64_t head_size; /* of what stands before the rows of a part */
+    uint64_t *cuts;                /* first byte of each part, and the end: parts + 1 */
+    uint64_t head_size, tail_size; /* of what stands before and behind the rows of a part */
 } mr_result;
 
 /* Collective. Buckets, sizes and cuts. */

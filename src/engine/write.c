@@ -5,6 +5,7 @@
  */
 #include "base/memory.h"
 #include "engine/result.h"
+#include "observe/signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -147,12 +148,13 @@ static mr_status write_wave(sink *s, wave *w)
     return job->error->code;
 }
 
-/* Calls `each` for one wave after another. */
+/* Calls `each` for one wave after another, until the job is interrupted. */
 static mr_status all_waves(sink *s, mr_status (*each)(sink *, wave *))
 {
     const mr_result *result = s->result;
     for (size_t from = 0; from < result->count;) {
         wave w;
+        MR_TRY(mr_signals_check(result->job->error));
         wave_plan(result, from, &w);
         mr_status status = wave_open(result, &w);
         if (status == MR_OK)
@@ -336,12 +338,26 @@ static mr_status write_stream(mr_result *result)
     return mr_comm_agree(job->comm, job->error);
 }
 
+/* What the job and this rank will have written; what stands around the rows is rank 0's. */
+static void count_result(const mr_result *result)
+{
+    mr_job *job = result->job;
+    uint64_t frames = result->parts * (result->head_size + result->tail_size);
+    job->rows = result->rows;
+    job->bytes = result->bytes + frames;
+    job->report.bytes_written = mr_comm_rank(job->comm) == 0 ? frames : 0;
+    for (size_t b = 0; b < result->count; b++) {
+        job->report.rows += result->buckets[b].rows;
+        job->report.bytes_written += result->buckets[b].bytes;
+    }
+}
+
 mr_status mr_job_write(mr_job *job)
 {
     mr_result result;
     mr_status status = mr_result_measure(&result, job);
-    job->rows = result.rows;
-    job->bytes = result.bytes + result.head_size;
+    if (status == MR_OK)
+        count_result(&result);
     if (status == MR_OK && job->target.kind != MR_TARGET_STDOUT &&
         job->target.kind != MR_TARGET_DEVICE) {
         void *path = NULL;

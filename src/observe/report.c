@@ -338,6 +338,32 @@ static bool write_report(const char *path, const char *text)
     return ok;
 }
 
+static mr_status cannot_write(const char *path, int cause, mr_error *error)
+{
+    return mr_error_set(error, MR_BAD_OUTPUT,
+                        "cannot write report: %s: %s: choose a --report that can be written", path,
+                        strerror(cause));
+}
+
+mr_status mr_report_try(const char *path, mr_error *error)
+{
+    struct stat about;
+    char temporary[PATH_MAX];
+    bool exists = stat(path, &about) == 0;
+    if (exists && S_ISDIR(about.st_mode))
+        return cannot_write(path, EISDIR, error);
+    if (exists && !S_ISREG(about.st_mode))
+        return access(path, W_OK) == 0 ? MR_OK : cannot_write(path, errno, error);
+    char *real = realpath(path, NULL);
+    int file = open_beside(real ? real : path, temporary, sizeof temporary), cause = errno;
+    free(real);
+    if (file < 0)
+        return cannot_write(path, cause, error);
+    close(file);
+    unlink(temporary);
+    return MR_OK;
+}
+
 mr_status mr_report_write(const char *path, const mr_job_report *report, mr_error *error)
 {
     mr_status status = MR_OK;
@@ -347,9 +373,7 @@ mr_status mr_report_write(const char *path, const mr_job_report *report, mr_erro
                               "out of memory: the report of %d ranks: run without --report",
                               report->rank_count);
     else if (!write_report(path, text))
-        status = mr_error_set(error, MR_BAD_OUTPUT,
-                              "cannot write report: %s: %s: choose a --report that can be written",
-                              path, strerror(errno));
+        status = cannot_write(path, errno, error);
     free(text);
     return status;
 }

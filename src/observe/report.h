@@ -46,6 +46,9 @@ typedef struct mr_job_report {
     int counter_count;
 } mr_job_report;
 
+/* Before any work: MR_BAD_OUTPUT when there can be no report at `path`. */
+mr_status mr_report_try(const char *path, mr_error *error);
+
 /* Writes the report under a temporary name and renames it. MR_BAD_OUTPUT. */
 mr_status mr_report_write(const char *path, const mr_job_report *report, mr_error *error);
 
