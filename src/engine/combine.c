@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <time.h>
+#include <xxhash.h>
 
 #define PAGE_LEAST  ((size_t)4 << 10)
 #define PAGE_MOST   ((size_t)256 << 10)
@@ -29,7 +30,7 @@ typedef struct combine {
     mr_job *job;
     mr_store *from, *to;
     mr_splitters splitters;
-    bool by_range;
+    bool by_range, verify;
     mr_exchange *exchange;
     size_t page_size;
     int ranks, rank;
@@ -113,6 +114,34 @@ static void pump(combine *c)
         fail(c, &error);
 }
 
+/* With --verify a page ends with the checksum of what stands before. */
+#define CHECKSUM 8
+
+static void seal_page(const combine *c, mr_page *page)
+{
+    if (!c->verify)
+        return;
+    uint64_t sum = XXH3_64bits(page->bytes, page->size);
+    memcpy(page->bytes + page->size, &sum, CHECKSUM);
+    page->size += CHECKSUM;
+}
+
+static mr_status unseal_page(const combine *c, mr_page *page, mr_error *error)
+{
+    uint64_t sum = 0;
+    if (!c->verify)
+        return MR_OK;
+    page->size -= CHECKSUM;
+    memcpy(&sum, page->bytes + page->size, CHECKSUM);
+    if (sum == XXH3_64bits(page->bytes, page->size))
+        return MR_OK;
+    return mr_error_set(
+        error, MR_FAILED,
+        "exchange corrupted: a page of %zu bytes from rank %d: have the memory and the "
+        "network of these nodes checked",
+        page->size, page->to);
+}
+
 /* Folds a page that has arrived; false when there is none. */
 static bool fold_page(sorter *s)
 {
@@ -120,8 +149,9 @@ static bool fold_page(sorter *s)
     atomic_fetch_add(&c->folding, 1);
     mr_page *page = pop(c, &c->inbox);
     if (page && !atomic_load(&c->failed) &&
-        mr_wire_fold(c->to, page->bytes, page->size, s->thread * 7, &s->unpacker, &s->error) !=
-            MR_OK)
+        (unseal_page(c, page, &s->error) != MR_OK ||
+         mr_wire_fold(c->to, page->bytes, page->size, s->thread * 7, &s->unpacker, &s->error) !=
+             MR_OK))
         fail(c, &s->error);
     if (page)
         recycle(c, page);
@@ -138,6 +168,7 @@ static void wait_a_little(void)
 static void send_page(sorter *s, mr_page *page)
 {
     combine *c = s->c;
+    seal_page(c, page);
     push(c, &c->outbox, page);
     for (;;) {
         if (s->main)
@@ -154,14 +185,15 @@ static mr_page *page_for(sorter *s, int rank, size_t size)
 {
     combine *c = s->c;
     mr_page *page = s->pages[rank];
-    if (page && page->capacity - page->size >= size)
+    size_t room = size + (c->verify ? CHECKSUM : 0);
+    if (page && page->capacity - page->size >= room)
         return page;
     if (page)
         send_page(s, page);
     s->pages[rank] = NULL;
-    page = size <= c->page_size ? pop(c, &c->spare) : NULL;
+    page = room <= c->page_size ? pop(c, &c->spare) : NULL;
     if (!page)
-        page = mr_page_create(size > c->page_size ? size : c->page_size, &s->error);
+        page = mr_page_create(room > c->page_size ? room : c->page_size, &s->error);
     if (page) {
         page->size = 0;
         page->to = rank;
@@ -358,6 +390,7 @@ mr_status mr_job_exchange(mr_job *job, const mr_order *order)
     combine c = {.job = job,
                  .from = job->store,
                  .by_range = order != NULL,
+                 .verify = job->settings->verify,
                  .rank = mr_comm_rank(job->comm),
                  .ranks = mr_comm_size(job->comm),
                  .page_size = page_size(job)};
