@@ -78,11 +78,11 @@ static inline uint64_t mr_block_word_bytes(const char *at)
 /* Local. Looks at the next 64 bytes; false when there are none left and no word is open. */
 static inline bool mr_block_next_window(mr_block *block)
 {
-    const char *next = block->window + 64;
-    if (!block->window) {
-        next = block->at;
+    const char *next = block->at;
+    if (block->window)
+        next = block->window + 64;
+    else
         block->inside = 0;
-    }
     if (next >= block->end) {
         block->edges = block->inside; /* a word that ends with the block */
         block->inside = 0;

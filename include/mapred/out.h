@@ -95,11 +95,13 @@ static inline mr_words mr_key_words(mr_bytes key)
         memcpy(&high, key.data + 8, 8);
         memcpy(&low_mask, mask, 8);
         memcpy(&high_mask, mask + 8, 8);
-        return (mr_words){low & low_mask, (high & high_mask) | (uint64_t)(key.size + 1)
-                                                                   << MR_KEY_SHIFT};
+        uint64_t tag = (uint64_t)(key.size + 1) << MR_KEY_SHIFT;
+        mr_words words = {low & low_mask, (high & high_mask) | tag};
+        return words;
     }
 #endif
-    return key.size ? mr_key_words_near_end(key) : (mr_words){0, (uint64_t)1 << MR_KEY_SHIFT};
+    const mr_words empty = {0, (uint64_t)1 << MR_KEY_SHIFT};
+    return key.size ? mr_key_words_near_end(key) : empty;
 }
 
 /* Local. An integer as key, for apps with MR_KEY_I64: eight bytes whose order is that of numbers.
@@ -110,7 +112,8 @@ static inline mr_words mr_key_of_i64(int64_t key)
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     image = __builtin_bswap64(image);
 #endif
-    return (mr_words){image, (uint64_t)(8 + 1) << MR_KEY_SHIFT};
+    mr_words words = {image, (uint64_t)(8 + 1) << MR_KEY_SHIFT};
+    return words;
 }
 
 /* Local. The hash of a short key: every byte of it, and its size, count. */
@@ -218,7 +221,8 @@ static inline mr_status mr_out_add_words(mr_out *out, mr_words key, int64_t valu
     __builtin_prefetch(slot, 1);
     __builtin_prefetch(slot + 2 * out->slot_size - 1, 1);
     mr_pending *place = &out->pending[out->turn++ & (MR_PENDING - 1)], due = *place;
-    *place = (mr_pending){key, at, value};
+    const mr_pending next = {key, at, value};
+    *place = next;
     if (__builtin_expect(due.key.high == 0, 0))
         return MR_OK;
     uint64_t *sum = (uint64_t *)mr_out_search(out, due.at, due.key);

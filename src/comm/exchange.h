@@ -16,7 +16,7 @@ typedef struct mr_page {
     struct mr_page *next; /* the owner's own */
     size_t size, capacity;
     int to;
-    unsigned char bytes[];
+    _Alignas(8) unsigned char bytes[]; /* records: accumulators lie in them */
 } mr_page;
 
 #define MR_EXCHANGE_IN_FLIGHT 32

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "engine/table.h"
 
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,7 +185,7 @@ mr_status mr_out_end_block(mr_out_self *self)
     mr_partition *partition =
         &self->store->partitions[(unsigned)self->thread & (self->store->count - 1)];
     while (!mr_partition_claim(partition))
-        ;
+        sched_yield();
     mr_status status = mr_store_append(self->store, partition, &entry, &self->error);
     mr_partition_release(partition);
     self->text_used = 0;

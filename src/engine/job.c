@@ -283,7 +283,7 @@ mr_status mr_job_main(mr_comm *comm, const mr_app *app, const char *plugin_path,
     mr_status status = run_phases(&job);
     if (is_root(&job) && job.progress.dirty)
         mr_progress_finish(&job.progress, 0);
-    if (status == MR_OK)
+    if (status == MR_OK && !settings->dry_run)
         status = mr_job_tell(&job);
     end_job(&job);
     return status;

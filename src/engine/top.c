@@ -130,13 +130,13 @@ static void send_all(mr_comm *comm, int to, const unsigned char *bytes, uint64_t
         mr_comm_send(comm, to, bytes + at, size - at < PIECE ? size - at : PIECE);
 }
 
-/* NULL with MR_NO_MEMORY recorded is answered by an empty message: the tree goes on to the
- * agreement. */
-static unsigned char *receive_all(mr_comm *comm, int from, uint64_t *size, mr_error *error)
+/* What was sent has to be received, whether or not the budget has room for it: the tree goes on to
+ * the agreement. Owned by the caller (free). */
+static unsigned char *receive_all(mr_comm *comm, int from, uint64_t *size)
 {
     mr_comm_receive(comm, from, size, sizeof *size);
-    unsigned char *bytes = mr_memory_allocate(*size + 1, "--top", error);
-    if (!bytes && !(bytes = malloc(*size + 1)))
+    unsigned char *bytes = malloc(*size + 1);
+    if (!bytes)
         mr_comm_abort(comm, MR_NO_MEMORY);
     for (uint64_t at = 0; at < *size; at += PIECE)
         mr_comm_receive(comm, from, bytes + at, *size - at < PIECE ? *size - at : PIECE);
@@ -147,7 +147,7 @@ static unsigned char *receive_all(mr_comm *comm, int from, uint64_t *size, mr_er
 static void take_in(mr_job *job, best *b, int from)
 {
     uint64_t size;
-    unsigned char *bytes = receive_all(job->comm, from, &size, job->error);
+    unsigned char *bytes = receive_all(job->comm, from, &size);
     size_t kept_size;
     for (size_t at = 0, step; at < size; at += step)
         best_offer(b, &job->order, mr_wire_get(job->store, bytes + at, &step));
@@ -158,7 +158,7 @@ static void take_in(mr_job *job, best *b, int from)
     if (kept && job->error->code == MR_OK && keep_only(job, kept, kept_size) == MR_OK)
         offer_partition(b, &job->order, job->store, 0);
     mr_memory_free(kept, kept_size + 1);
-    mr_memory_free(bytes, size + 1);
+    free(bytes);
 }
 
 static void climb(mr_job *job, best *b)

@@ -318,7 +318,12 @@ static mr_status write_stream(mr_result *result)
     char *piece = rank == 0 ? malloc(PIECE) : NULL;
     if (rank == 0 && !piece)
         mr_error_set(job->error, MR_NO_MEMORY, "out of memory: writing the result");
-    MR_TRY(mr_comm_agree(job->comm, job->error));
+    if (mr_comm_agree(job->comm, job->error) != MR_OK) {
+        if (s.stream > STDERR_FILENO)
+            close(s.stream);
+        free(piece);
+        return job->error->code;
+    }
     if (rank == 0) {
         put_frame(&s, mr_writer_open);
         if (job->error->code == MR_OK)

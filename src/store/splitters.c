@@ -75,7 +75,7 @@ static bool next_cut(const unsigned char **at, const unsigned char *end, cut *ou
 static mr_status read_cuts(const unsigned char *bytes, size_t size, cut **cuts, size_t *count,
                            mr_error *error)
 {
-    const unsigned char *at = bytes, *end = bytes + size;
+    const unsigned char *at = bytes, *end = size ? bytes + size : bytes;
     cut one;
     *count = 0;
     while (next_cut(&at, end, &one))
@@ -140,7 +140,8 @@ mr_status mr_splitters_create(mr_splitters *splitters, const mr_order *order,
         mr_splitters_destroy(splitters);
         goto out;
     }
-    memcpy(splitters->memory, bytes, size);
+    if (size)
+        memcpy(splitters->memory, bytes, size);
     for (size_t i = 0; i < count; i++) {
         const char *copy =
             (const char *)splitters->memory + (cuts[i].key.data - (const char *)bytes);
