@@ -83,8 +83,11 @@ static inline mr_status add(mr_out *out, mr_bytes station, int64_t tenths)
         return mr_out_status(out);
     s->sum += tenths;
     s->count++;
-    s->min = tenths < s->min ? (int16_t)tenths : s->min;
-    s->max = tenths > s->max ? (int16_t)tenths : s->max;
+    /* Branches, for once: a station's extremes soon stay what they are. */
+    if (__builtin_expect(tenths < s->min, 0))
+        s->min = (int16_t)tenths;
+    if (__builtin_expect(tenths > s->max, 0))
+        s->max = (int16_t)tenths;
     return MR_OK;
 }
 
@@ -133,7 +136,10 @@ static inline bool read_tenths(const char *end, size_t size, int64_t *tenths)
 /* One bit for each of the next 32 bytes that is `byte`. */
 static inline uint32_t find_in_32(const char *at, char byte)
 {
-#ifdef __SSE2__
+#if defined(__AVX2__)
+    __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)at);
+    return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte)));
+#elif defined(__SSE2__)
     __m128i wanted = _mm_set1_epi8(byte);
     __m128i low = _mm_loadu_si128((const __m128i *)(const void *)at);
     __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(at + 16));

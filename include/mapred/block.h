@@ -59,7 +59,17 @@ static inline bool mr_block_next_line(mr_block *block, mr_bytes *line)
 static inline uint64_t mr_block_word_bytes(const char *at)
 {
     uint64_t spaces = 0;
-#ifdef __SSE2__
+#if defined(__AVX2__)
+    const __m256i blank = _mm256_set1_epi8(' '), tab = _mm256_set1_epi8('\t');
+    const __m256i four = _mm256_set1_epi8(4);
+    for (int i = 0; i < 64; i += 32) {
+        __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)(at + i));
+        __m256i low = _mm256_sub_epi8(bytes, tab);
+        __m256i is_low = _mm256_cmpeq_epi8(_mm256_min_epu8(low, four), low);
+        int mask = _mm256_movemask_epi8(_mm256_or_si256(_mm256_cmpeq_epi8(bytes, blank), is_low));
+        spaces |= (uint64_t)(unsigned)mask << i;
+    }
+#elif defined(__SSE2__)
     const __m128i blank = _mm_set1_epi8(' '), tab = _mm_set1_epi8('\t'), four = _mm_set1_epi8(4);
     for (int i = 0; i < 64; i += 16) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(at + i));

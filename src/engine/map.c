@@ -249,7 +249,7 @@ static mr_status run_pipes(worker *w)
 }
 
 /* What all tables of a rank may take together, once they are larger than the cores' caches. */
-#define TABLES_MOST ((uint64_t)56 << 20)
+#define TABLES_MOST ((uint64_t)62 << 20)
 
 static uint64_t table_most(const mr_job *job)
 {
