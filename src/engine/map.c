@@ -248,13 +248,23 @@ static mr_status run_pipes(worker *w)
     return MR_OK;
 }
 
-/* What all tables of a rank may take together, once they are larger than the cores' caches. */
+/*
+ * What a thread's table may grow to. A million keys fit in the largest; all tables of a rank
+ * together take little beside what the store of so many keys does, or a small part of a large
+ * budget.
+ */
+#define TABLE_MOST  ((uint64_t)31 << 20)
 #define TABLES_MOST ((uint64_t)62 << 20)
 
 static uint64_t table_most(const mr_job *job)
 {
-    uint64_t eighth = mr_memory_budget() / 8;
-    return (eighth && eighth < TABLES_MOST ? eighth : TABLES_MOST) / job->threads;
+    uint64_t budget = mr_memory_budget(), all = TABLES_MOST;
+    if (budget / 256 > all)
+        all = budget / 256;
+    if (budget && budget / 8 < all)
+        all = budget / 8;
+    uint64_t each = all / job->threads;
+    return each < TABLE_MOST ? each : TABLE_MOST;
 }
 
 static mr_status open_worker(worker *w)

@@ -95,7 +95,7 @@ static mr_status grow(mr_out_self *self)
 {
     mr_out *out = &self->out;
     uint64_t count = out->count, old_size = count * out->slot_size;
-    uint64_t larger = count * 4 < self->slots_most ? count * 4 : self->slots_most;
+    uint64_t larger = count * 8 < self->slots_most ? count * 4 : self->slots_most;
     unsigned char *old = out->slots, *slots = allocate_slots(larger * out->slot_size, &self->error);
     if (!slots)
         return MR_NO_MEMORY;
