@@ -28,7 +28,8 @@ typedef struct mr_out_self {
     uint64_t cache;       /* bytes of a table that needs no deferring */
     unsigned char *log;   /* slots of new keys that the full table has no room for */
     uint64_t log_used,
-        logged; /* slots in it; and how many went through since the table was empty */
+        logged;         /* slots in it; and how many went through since the table was empty */
+    uint64_t full_turn; /* out.turn when the first of those did */
     mr_arena log_keys;
     uint64_t flushes;
     unsigned char *identity; /* a fresh accumulator */

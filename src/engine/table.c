@@ -89,8 +89,16 @@ static mr_slot *free_slot(const mr_out *out, uint64_t hash)
     return mr_table_slot(out, at);
 }
 
-/* Twice as many slots, the same keys. Slots are in the order of hashes: both tables are gone
- * through from one end to the other. */
+/* Slots have changed: so have the places where to look for what is pending. */
+static void place_pending(mr_out_self *self)
+{
+    mr_out *out = &self->out;
+    for (int i = 0; i < MR_PENDING; i++)
+        out->pending[i].at = mr_out_place(out, mr_key_hash(out->pending[i].key));
+}
+
+/* Four times as many slots, or as many as there may be; the same keys. Slots are in the order of
+ * hashes: both tables are gone through from one end to the other. */
 static mr_status grow(mr_out_self *self)
 {
     mr_out *out = &self->out;
@@ -105,8 +113,7 @@ static mr_status grow(mr_out_self *self)
         if (slot->key.high)
             memcpy(free_slot(out, mr_table_hash(slot)), slot, out->slot_size);
     }
-    for (int i = 0; i < MR_PENDING; i++)
-        out->pending[i].at = mr_out_place(out, mr_key_hash(out->pending[i].key));
+    place_pending(self);
     mr_memory_free(old, old_size);
     return MR_OK;
 }
@@ -278,24 +285,61 @@ static mr_slot *add_to_log(mr_out_self *self)
     bool full = self->log_used == LOG_SLOTS || self->log_keys.kept >= LOG_KEYS_MOST;
     if (full && empty_log(self) != MR_OK)
         return NULL;
+    if (self->logged++ == 0)
+        self->full_turn = self->out.turn;
     mr_slot *slot = (mr_slot *)(void *)(self->log + self->log_used++ * slot_size);
-    self->logged++;
     memcpy(slot + 1, self->identity, self->value);
     return slot;
 }
 
-mr_slot *mr_table_add(mr_out_self *self, uint64_t hash)
+/* Whether a large table does not earn its memory: since it is full, most keys were not in it. */
+static bool is_idle(const mr_out_self *self)
+{
+    const mr_out *out = &self->out;
+    return out->deferred && self->logged == self->used &&
+           self->logged > (out->turn - self->full_turn) / 2;
+}
+
+/* Goes on with a table of the cache's size for good. */
+static mr_status shrink(mr_out_self *self)
+{
+    mr_out *out = &self->out;
+    uint64_t old_size = out->count * out->slot_size, count = slots_for(self->cache, out->slot_size);
+    MR_TRY(empty_all(self, true));
+    mr_memory_free(out->slots, old_size);
+    out->slots = NULL;
+    unsigned char *slots = allocate_slots(count * out->slot_size, &self->error);
+    if (!slots)
+        return MR_NO_MEMORY;
+    self->slots_most = count;
+    use_slots(self, slots, count);
+    place_pending(self);
+    return MR_OK;
+}
+
+/* Room in the table for another key; where there is none, `*log` says that the log is to take it.
+ */
+static mr_status make_room(mr_out_self *self, bool *log)
 {
     bool keys_full = self->keys.kept >= self->keys_most;
-    if (self->used >= self->limit || keys_full) {
-        bool may_grow = self->out.count < self->slots_most && !keys_full;
-        if (may_grow && grow(self) != MR_OK)
-            return NULL;
-        if (!may_grow && self->logged < LEARN_ANEW * self->used)
-            return add_to_log(self);
-        if (!may_grow && empty_all(self, false) != MR_OK)
-            return NULL;
-    }
+    *log = false;
+    if (self->used < self->limit && !keys_full)
+        return MR_OK;
+    if (self->out.count < self->slots_most && !keys_full)
+        return grow(self);
+    if (is_idle(self))
+        return shrink(self);
+    *log = self->logged < LEARN_ANEW * self->used;
+    return *log ? MR_OK : empty_all(self, false);
+}
+
+mr_slot *mr_table_add(mr_out_self *self, uint64_t hash)
+{
+    bool log;
+    if (make_room(self, &log) != MR_OK)
+        return NULL;
+    if (log)
+        return add_to_log(self);
     mr_slot *slot = free_slot(&self->out, hash);
     memcpy(slot + 1, self->identity, self->value);
     self->used++;
