@@ -1,4 +1,4 @@
-/* base/clock.h: seconds since some fixed moment, never going back. */
+/* base/clock.h: seconds since some fixed moment, never going back; and letting some go by. */
 #ifndef MR_BASE_CLOCK_H
 #define MR_BASE_CLOCK_H
 
@@ -9,6 +9,11 @@ static inline double mr_clock_now(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static inline void mr_clock_nap(long microseconds)
+{
+    nanosleep(&(struct timespec){0, microseconds * 1000}, NULL);
 }
 
 #endif

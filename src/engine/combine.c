@@ -4,6 +4,7 @@
  * thread also moves pages. Bounded: who has too many pages waiting folds or waits before making
  * more.
  */
+#include "base/clock.h"
 #include "base/memory.h"
 #include "engine/job.h"
 #include "engine/wire.h"
@@ -13,12 +14,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <time.h>
 #include <xxhash.h>
 
 #define PAGE_LEAST  ((size_t)4 << 10)
 #define PAGE_MOST   ((size_t)256 << 10)
 #define PAGES_TOTAL ((size_t)32 << 20) /* what half-full pages may take on a rank */
+#define PAUSE       20                 /* microseconds between looks at the pages */
 #define PAGES_AHEAD 64                 /* pages waiting to be sent, or to be folded */
 
 typedef struct page_list {
@@ -159,11 +160,6 @@ static bool fold_page(sorter *s)
     return page != NULL;
 }
 
-static void wait_a_little(void)
-{
-    nanosleep(&(struct timespec){0, 20000}, NULL);
-}
-
 /* Hands a page over to be sent, and makes itself useful while too many are waiting. */
 static void send_page(sorter *s, mr_page *page)
 {
@@ -176,7 +172,7 @@ static void send_page(sorter *s, mr_page *page)
         if (length(c, &c->outbox) < PAGES_AHEAD)
             return;
         if (!fold_page(s) && !s->main)
-            wait_a_little();
+            mr_clock_nap(PAUSE);
     }
 }
 
@@ -314,7 +310,7 @@ static void run(combine *c)
         else if (s.main)
             sched_yield();
         else
-            wait_a_little();
+            mr_clock_nap(PAUSE);
     }
     free(s.pages);
     mr_unpacker_free(&s.unpacker);
