@@ -19,7 +19,7 @@ static mr_out_self *self_of(const mr_out *out)
 static mr_slot *add_slot(mr_out *out, uint64_t hash)
 {
     mr_out_self *self = self_of(out);
-    if (out->slots)
+    if (mr_table_is_there(self))
         return mr_table_add(self, hash);
     mr_error_set(&self->error, MR_BAD_PLUGIN,
                  "wrong call in kernel: %s: its keys are dense: use mr_out_dense_add_...",
@@ -65,7 +65,7 @@ void *mr_out_slot_long(mr_out *out, mr_bytes key)
         return NULL;
     }
     uint64_t hash = mr_key_hash_bytes(key);
-    for (uint64_t at = mr_out_place(out, hash); out->slots; at = mr_table_next(out, at)) {
+    for (uint64_t at = mr_out_place(out, hash);; at = mr_table_next(out, at)) {
         mr_slot *slot = mr_table_slot(out, at);
         if (slot->key.high == 0)
             break;
@@ -202,17 +202,22 @@ void *mr_out_local(const mr_out *out)
     return self_of(out)->local;
 }
 
-void mr_out_count(mr_out *out, const char *counter, int64_t value)
+void mr_counter_add(mr_out_counter *counters, int *count, const char *name, int64_t value)
 {
-    mr_out_self *self = self_of(out);
     int at = 0;
-    while (at < self->counter_count && strcmp(self->counters[at].name, counter) != 0)
+    while (at < *count && strcmp(counters[at].name, name) != 0)
         at++;
     if (at == MR_OUT_COUNTERS)
         return;
-    if (at == self->counter_count)
-        self->counters[self->counter_count++] = (mr_out_counter){counter, 0};
-    self->counters[at].value += value;
+    if (at == *count)
+        counters[(*count)++] = (mr_out_counter){name, 0};
+    counters[at].value += value;
+}
+
+void mr_out_count(mr_out *out, const char *counter, int64_t value)
+{
+    mr_out_self *self = self_of(out);
+    mr_counter_add(self->counters, &self->counter_count, counter, value);
 }
 
 mr_status mr_out_fail(mr_out *out, mr_status status, const char *format, ...)

@@ -13,7 +13,8 @@
 
 #include <omp.h>
 #include <stdlib.h>
-#include <time.h>
+
+#define PAUSE 50 /* microseconds between looks for work */
 
 /* What the threads of a rank share. */
 typedef struct map_state {
@@ -186,11 +187,6 @@ static mr_status help_streams(worker *w)
     return MR_OK;
 }
 
-static void nap(void)
-{
-    nanosleep(&(struct timespec){0, 50000}, NULL);
-}
-
 /* The main thread, when there is nothing left to take: asks others; says when this rank is done. */
 static void look_for_work(map_state *map)
 {
@@ -208,7 +204,7 @@ static void look_for_work(map_state *map)
     else if (state == MR_STEAL_NOTHING)
         atomic_store(&map->over, true);
     else
-        nap();
+        mr_clock_nap(PAUSE);
 }
 
 static mr_status work_on(worker *w)
@@ -227,7 +223,7 @@ static mr_status work_on(worker *w)
         if (w->main)
             look_for_work(map);
         else
-            nap();
+            mr_clock_nap(PAUSE);
     }
     return MR_OK;
 }
@@ -341,7 +337,7 @@ static void run_worker(map_state *map)
         atomic_fetch_sub(&map->at_work, 1);
     while (w.main && atomic_load(&map->at_work) > 0) {
         serve(map);
-        nap();
+        mr_clock_nap(PAUSE);
     }
     mr_crash_thread_end();
 }
@@ -405,7 +401,7 @@ mr_status mr_job_map(mr_job *job)
             mr_steal_stop(map.steal);
         while (!mr_steal_end(map.steal)) {
             tell_progress(&map);
-            nap();
+            mr_clock_nap(PAUSE);
         }
         status = mr_comm_agree(job->comm, job->error);
     }

@@ -53,6 +53,7 @@ mr_status mr_out_create(mr_out_self **result, const mr_app *app, mr_store *store
     self->out.fold = app->fold;
     self->out.plain_sum = (app->fold->flags & MR_FOLD_PLAIN_SUM) != 0;
     self->out.self = self;
+    mr_table_none(self);
     if (app->key == MR_KEY_DENSE)
         return create_dense(self, error);
     return mr_table_create(self, cache, most, error);

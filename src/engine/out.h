@@ -17,6 +17,9 @@ typedef struct mr_out_counter {
     int64_t value;
 } mr_out_counter;
 
+/* Adds to the counter of that name among MR_OUT_COUNTERS at most; one too many is not counted. */
+void mr_counter_add(mr_out_counter *counters, int *count, const char *name, int64_t value);
+
 typedef struct mr_out_self {
     mr_out out;
     const mr_app *app;

@@ -9,14 +9,7 @@
 
 void mr_job_count(mr_job *job, const char *name, int64_t value)
 {
-    int at = 0;
-    while (at < job->counter_count && strcmp(job->counters[at].name, name) != 0)
-        at++;
-    if (at == MR_JOB_COUNTERS)
-        return;
-    if (at == job->counter_count)
-        job->counters[job->counter_count++] = (mr_out_counter){name, 0};
-    job->counters[at].value += value;
+    mr_counter_add(job->counters, &job->counter_count, name, value);
 }
 
 /* Counters as bytes: the value, then the name with its zero. */

@@ -54,14 +54,33 @@ static void use_slots(mr_out_self *self, unsigned char *slots, uint64_t count)
     self->limit = count / 16 * 11;
 }
 
+/* What the inline look-ups of mapred/out.h see of a table that is not there. Never written. */
+static const mr_slot no_slots[2];
+
+void mr_table_none(mr_out_self *self)
+{
+    mr_out *out = &self->out;
+    out->slots = (unsigned char *)(uintptr_t)no_slots;
+    out->count = 2;
+    out->slot_size = sizeof *no_slots;
+    out->deferred = 0;
+}
+
+bool mr_table_is_there(const mr_out_self *self)
+{
+    return self->out.slots != (const unsigned char *)no_slots;
+}
+
 mr_status mr_table_create(mr_out_self *self, uint64_t cache, uint64_t most, mr_error *error)
 {
     mr_out *out = &self->out;
     out->slot_size = sizeof(mr_slot) + self->value;
     uint64_t count = slots_for(cache, out->slot_size);
     unsigned char *slots = allocate_slots(count * out->slot_size, error);
-    if (!slots)
+    if (!slots) {
+        mr_table_none(self);
         return MR_NO_MEMORY;
+    }
     self->cache = cache;
     self->slots_most = slots_for(most, out->slot_size);
     self->keys_most = most;
@@ -72,11 +91,12 @@ mr_status mr_table_create(mr_out_self *self, uint64_t cache, uint64_t most, mr_e
 void mr_table_free(mr_out_self *self)
 {
     mr_out *out = &self->out;
-    if (out->slots)
-        mr_memory_free(out->slots, out->count * out->slot_size);
     if (self->log)
-        mr_memory_free(self->log, LOG_SLOTS * out->slot_size);
-    out->slots = self->log = NULL;
+        mr_memory_free(self->log, LOG_SLOTS * (sizeof(mr_slot) + self->value));
+    self->log = NULL;
+    if (mr_table_is_there(self))
+        mr_memory_free(out->slots, out->count * out->slot_size);
+    mr_table_none(self);
     mr_arena_free(&self->keys);
     mr_arena_free(&self->log_keys);
 }
@@ -209,11 +229,13 @@ static mr_status empty_table(mr_out_self *self, bool last)
     unsigned count = self->store->count;
     unsigned first = count * (unsigned)self->thread / (unsigned)self->threads & (count - 1);
     uint64_t from = first_own(self, first);
+    /* Without a gap up to the end, keys that are folded last might lie anywhere. */
+    bool release = last && from < self->out.count;
     self->flushes++;
     for (unsigned turn = 0; turn < count; turn++) {
         unsigned p = (first + turn) & (count - 1);
         MR_TRY(empty_partition(self, p));
-        if (last)
+        if (release)
             give_back(&self->out, from, stretch_of(self, p + 1));
         if (p == count - 1)
             from = 0;
@@ -269,7 +291,8 @@ static mr_status empty_all(mr_out_self *self, bool last)
     if (self->used == 0)
         return MR_OK;
     mr_status status = empty_table(self, last);
-    memset(self->out.slots, 0, last ? 0 : self->out.count * self->out.slot_size);
+    if (!last)
+        memset(self->out.slots, 0, self->out.count * self->out.slot_size);
     self->used = self->logged = 0;
     mr_arena_reset(&self->keys);
     return status;
@@ -304,14 +327,15 @@ static bool is_idle(const mr_out_self *self)
 static mr_status shrink(mr_out_self *self)
 {
     mr_out *out = &self->out;
-    uint64_t old_size = out->count * out->slot_size, count = slots_for(self->cache, out->slot_size);
+    uint64_t slot_size = out->slot_size, count = slots_for(self->cache, slot_size);
     MR_TRY(empty_all(self, true));
-    mr_memory_free(out->slots, old_size);
-    out->slots = NULL;
-    unsigned char *slots = allocate_slots(count * out->slot_size, &self->error);
+    mr_memory_free(out->slots, out->count * slot_size);
+    mr_table_none(self);
+    unsigned char *slots = allocate_slots(count * slot_size, &self->error);
     if (!slots)
         return MR_NO_MEMORY;
     self->slots_most = count;
+    out->slot_size = slot_size;
     use_slots(self, slots, count);
     place_pending(self);
     return MR_OK;
@@ -368,7 +392,7 @@ static mr_status settle(mr_out_self *self)
 
 mr_status mr_out_flush(mr_out_self *self)
 {
-    if (!self->out.slots || self->error.code != MR_OK)
+    if (!mr_table_is_there(self) || self->error.code != MR_OK)
         return self->error.code;
     MR_TRY(settle(self));
     mr_status status = empty_all(self, true);

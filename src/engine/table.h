@@ -5,6 +5,10 @@
 
 #include "engine/out.h"
 
+/* Sets up an `out` without a table: look-ups find an empty pair of slots, and nothing goes in. */
+void mr_table_none(mr_out_self *self);
+bool mr_table_is_there(const mr_out_self *self);
+
 mr_status mr_table_create(mr_out_self *self, uint64_t cache, uint64_t most, mr_error *error);
 void mr_table_free(mr_out_self *self);
 

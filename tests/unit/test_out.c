@@ -159,6 +159,31 @@ static void test_likely_twins(void)
     mr_store_destroy(&store);
 }
 
+/* A kernel of a dense job that asks for keys is told so, and not sent to address 0. */
+static void test_keys_of_dense_job(void)
+{
+    static const mr_app app = {MR_APP_ABI, .name = "test", .fold = MR_SUM_I64, .key = MR_KEY_DENSE,
+                               .dense_count = 4};
+    mr_error error = {0};
+    mr_store *store;
+    mr_out_self *self;
+    mr_bytes keys[] = {mr_bytes_of(""), mr_bytes_of("short"),
+                       mr_bytes_of("longer than a slot holds")};
+    CU_ASSERT_EQUAL_FATAL(mr_store_create(&store, MR_SUM_I64, 6, &error), MR_OK);
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL_FATAL(mr_out_create(&self, &app, store, 1 << 16, 1 << 16, 0, 1, &error),
+                              MR_OK);
+        CU_ASSERT_EQUAL(mr_out_dense_add_i64(&self->out, 3, 1), MR_OK);
+        CU_ASSERT_PTR_NULL(mr_out_slot(&self->out, keys[i]));
+        CU_ASSERT_EQUAL(mr_out_status(&self->out), MR_BAD_PLUGIN);
+        CU_ASSERT_EQUAL(mr_out_add_i64(&self->out, keys[i], 1), MR_BAD_PLUGIN);
+        CU_ASSERT_EQUAL(mr_out_int_add_i64(&self->out, 7, 1), MR_BAD_PLUGIN);
+        mr_out_destroy(&self);
+    }
+    CU_ASSERT_EQUAL(mr_store_keys(store), 0);
+    mr_store_destroy(&store);
+}
+
 /* Hashes choose partitions, slots and ranks: they must spread keys that are close to each other. */
 static void test_hash_spreads(void)
 {
@@ -189,6 +214,7 @@ int main(void)
     CU_add_test(suite, "a table that is full", test_full_table);
     CU_add_test(suite, "a table that grows", test_growing_table);
     CU_add_test(suite, "keys that differ in zeros", test_likely_twins);
+    CU_add_test(suite, "keys in a dense job", test_keys_of_dense_job);
     CU_add_test(suite, "hashes spread", test_hash_spreads);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
