@@ -7,9 +7,13 @@
 #include <mapred/app.h>
 #include <mapred/block.h>
 #include <mapred/bytes.h>
+#include <mapred/driver.h>
 #include <mapred/fold.h>
 #include <mapred/out.h>
+#include <mapred/pair.h>
+#include <mapred/set.h>
 #include <mapred/status.h>
+#include <mapred/text.h>
 #include <mapred/version.h>
 
 #endif

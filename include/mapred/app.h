@@ -5,29 +5,14 @@
 #ifndef MAPRED_APP_H
 #define MAPRED_APP_H
 
-#include <mapred/out.h>
+#include <mapred/set.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 /* Raised whenever a plugin built against an older header could misread a newer library. */
-#define MR_ABI 1
-
-/* What one record of the input is. Blocks always hold whole ones. */
-typedef enum mr_input {
-    MR_INPUT_LINES = 0,   /* up to a newline; the last one may lack it */
-    MR_INPUT_WORDS = 1,   /* between ASCII white space */
-    MR_INPUT_RECORDS = 2, /* `record_size` bytes each */
-    MR_INPUT_FILES = 3    /* each file is one record */
-} mr_input;
-
-/* What keys are. It decides how they are ordered and shown. */
-typedef enum mr_key {
-    MR_KEY_BYTES = 0,
-    MR_KEY_I64 = 1,
-    MR_KEY_DENSE = 2 /* 0 to dense_count - 1, combined by MPI collectives; only for small results */
-} mr_key;
+#define MR_ABI 2
 
 /* For apps that write lines in the order of the input rather than folding: mr_out_add_line. */
 MR_API extern const mr_fold mr_fold_text;
@@ -55,16 +40,10 @@ typedef struct mr_option {
  * How rows are written when the format is tsv and the app has its own idea of it: text around and
  * between the rows, and a function that writes one. Only what is not NULL is used.
  */
-typedef struct mr_text mr_text;
 typedef struct mr_layout {
     const char *open, *between, *close;
     void (*row)(mr_text *text, mr_bytes key, const void *accumulator);
 } mr_layout;
-
-/* Local. Appends to the text that a layout writes. */
-MR_API void mr_text_add(mr_text *text, const char *bytes, size_t size);
-MR_API void mr_text_printf(mr_text *text, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
 
 /* The descriptor. Static and constant; the framework copies it. */
 typedef struct mr_app {
@@ -96,6 +75,18 @@ typedef struct mr_app {
     size_t local_size; /* of each thread's own state, zeroed */
     mr_status (*local_open)(mr_out *out, void *local);
     void (*local_close)(mr_out *out, void *local);
+
+    /* Instead of a fold: `map` puts pairs (mr_out_pair) of the shape `pairs`, `reduce` gets each
+     * key with its values and puts pairs of the shape `result`, which are written. `key` is not
+     * used. */
+    mr_reduce_kernel *reduce;
+    mr_shape pairs, result;
+    mr_values_order values;
+    bool ordered, associative, same_keys; /* see mr_set_options */
+
+    /* Instead of all that: a driver, collective, on every rank (see mapred/driver.h). It reads what
+     * inputs it wants and writes the result itself. `map`, `fold` and `input` are not used. */
+    mr_status (*run)(mr_job *job);
 } mr_app;
 
 #define MR_APP_ABI .abi = MR_ABI, .size = (uint32_t)sizeof(mr_app)

@@ -13,6 +13,14 @@
 extern "C" {
 #endif
 
+/* What one record of the input is. Blocks always hold whole ones. */
+typedef enum mr_input {
+    MR_INPUT_LINES = 0,   /* up to a newline; the last one may lack it */
+    MR_INPUT_WORDS = 1,   /* between ASCII white space */
+    MR_INPUT_RECORDS = 2, /* `record_size` bytes each */
+    MR_INPUT_FILES = 3    /* each file is one record */
+} mr_input;
+
 /* How many bytes behind the end of a block may be read (never written): they are zero. */
 #define MR_BLOCK_PADDING 64
 

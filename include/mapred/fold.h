@@ -15,19 +15,25 @@ extern "C" {
 #endif
 
 /* What a cell of a result row holds. */
-typedef enum mr_type { MR_TYPE_I64 = 1, MR_TYPE_F64 = 2, MR_TYPE_BYTES = 3 } mr_type;
+typedef enum mr_type {
+    MR_TYPE_I64 = 1,
+    MR_TYPE_F64 = 2,
+    MR_TYPE_BYTES = 3,
+    MR_TYPE_U64 = 4
+} mr_type;
 
 typedef struct mr_cell {
     mr_type type;
     union {
         int64_t i64;
+        uint64_t u64;
         double f64;
         mr_bytes bytes;
     } as;
 } mr_cell;
 
 /* One row of the result: the key, then what the fold shows of its accumulator. */
-#define MR_ROW_CELLS 16
+#define MR_ROW_CELLS 256
 typedef struct mr_row {
     unsigned count;
     mr_cell cells[MR_ROW_CELLS];
@@ -45,6 +51,14 @@ static inline void mr_row_add_i64(mr_row *row, int64_t value)
     mr_cell cell;
     cell.type = MR_TYPE_I64;
     cell.as.i64 = value;
+    mr_row_add(row, cell);
+}
+
+static inline void mr_row_add_u64(mr_row *row, uint64_t value)
+{
+    mr_cell cell;
+    cell.type = MR_TYPE_U64;
+    cell.as.u64 = value;
     mr_row_add(row, cell);
 }
 

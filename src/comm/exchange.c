@@ -2,7 +2,6 @@
  */
 #include "comm/exchange.h"
 
-#include "base/memory.h"
 #include "comm/internal.h"
 
 #include <stdlib.h>
@@ -19,20 +18,6 @@ struct mr_exchange {
     MPI_Request end;
     bool ending, ended;
 };
-
-mr_page *mr_page_create(size_t capacity, mr_error *error)
-{
-    mr_page *page = mr_memory_allocate(sizeof *page + capacity, "a page of the exchange", error);
-    if (page)
-        *page = (mr_page){.capacity = capacity};
-    return page;
-}
-
-void mr_page_destroy(mr_page *page)
-{
-    if (page)
-        mr_memory_free(page, sizeof *page + page->capacity);
-}
 
 mr_status mr_exchange_create(mr_exchange **exchange, mr_comm *comm, mr_error *error)
 {

@@ -7,17 +7,10 @@
 #ifndef MR_COMM_EXCHANGE_H
 #define MR_COMM_EXCHANGE_H
 
+#include "base/page.h"
 #include "comm/comm.h"
 
 typedef struct mr_exchange mr_exchange;
-
-/* A page: malloc'ed memory that changes owner with it. */
-typedef struct mr_page {
-    struct mr_page *next; /* the owner's own */
-    size_t size, capacity;
-    int to;
-    _Alignas(8) unsigned char bytes[]; /* records: accumulators lie in them */
-} mr_page;
 
 #define MR_EXCHANGE_IN_FLIGHT 32
 
@@ -43,8 +36,5 @@ typedef struct mr_exchange_volume {
     uint64_t bytes_sent, bytes_received, messages_sent;
 } mr_exchange_volume;
 mr_exchange_volume mr_exchange_volume_of(const mr_exchange *exchange);
-
-mr_page *mr_page_create(size_t capacity, mr_error *error);
-void mr_page_destroy(mr_page *page);
 
 #endif

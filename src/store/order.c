@@ -34,7 +34,8 @@ static uint64_t prefix_of_bytes(mr_bytes bytes, size_t depth)
 
 static mr_cell value_cell(const mr_order *order, const mr_record *record)
 {
-    mr_row row = {0};
+    mr_row row;
+    row.count = 0;
     order->fold->show(order->fold, mr_record_value(record), &row);
     return row.count ? row.cells[0] : (mr_cell){.type = MR_TYPE_I64};
 }

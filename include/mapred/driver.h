@@ -1,0 +1,51 @@
+/*
+ * mapred/driver.h: what a driver (`.run` of an app) has besides sets: the job's options, numbers
+ * agreed on by all ranks, and read-only data for everybody.
+ */
+#ifndef MAPRED_DRIVER_H
+#define MAPRED_DRIVER_H
+
+#include <mapred/app.h>
+#include <mapred/set.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Local. Threads of this rank; what is behind --seed; inputs named on the command line. */
+MR_API unsigned mr_job_threads(const mr_job *job);
+MR_API uint64_t mr_job_seed(const mr_job *job);
+MR_API size_t mr_job_input_count(const mr_job *job);
+MR_API const char *mr_job_input(const mr_job *job, size_t number);
+/* Local. Bytes of this rank's budget that are free now. */
+MR_API uint64_t mr_job_memory_left(const mr_job *job);
+
+/* Collective. All ranks leave with the error of the first that failed (mr_job_fail), or go on. A
+ * driver calls it after each piece of work that may fail on one rank alone. */
+MR_API mr_status mr_job_agree(mr_job *job);
+
+/* Local. Adds to a named counter of the job, shown with -v and in the report. */
+MR_API void mr_job_add(mr_job *job, const char *counter, int64_t value);
+
+/* Collective. Each of `count` numbers over all ranks, in place, on all of them. Sums of doubles are
+ * the same bits for any number of ranks only where the terms are: see MR_SUM_F64. */
+MR_API void mr_all_sum_i64(mr_job *job, int64_t *numbers, size_t count);
+MR_API void mr_all_sum_f64(mr_job *job, double *numbers, size_t count);
+MR_API void mr_all_min_i64(mr_job *job, int64_t *numbers, size_t count);
+MR_API void mr_all_max_i64(mr_job *job, int64_t *numbers, size_t count);
+MR_API void mr_all_min_f64(mr_job *job, double *numbers, size_t count);
+MR_API void mr_all_max_f64(mr_job *job, double *numbers, size_t count);
+MR_API void mr_all_or_u64(mr_job *job, uint64_t *numbers, size_t count);
+/* Collective. The sum over the ranks before this one. */
+MR_API uint64_t mr_all_before(mr_job *job, uint64_t number);
+/* Collective. `size` bytes of rank `from` to all, in place. Any size. */
+MR_API void mr_all_broadcast(mr_job *job, int from, void *bytes, uint64_t size);
+/* Collective. Pieces of one array: rank r has filled bytes [starts[r], starts[r + 1]) of it;
+ * afterwards all have all of it. `starts` has ranks + 1 numbers, the same everywhere. */
+MR_API void mr_all_gather(mr_job *job, void *bytes, const uint64_t *starts);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,16 @@
+/* base/page.c: making pages. */
+#include "base/page.h"
+
+mr_page *mr_page_create(size_t capacity, mr_error *error)
+{
+    mr_page *page = mr_memory_allocate(sizeof *page + capacity, "a page of records", error);
+    if (page)
+        *page = (mr_page){.capacity = capacity};
+    return page;
+}
+
+void mr_page_destroy(mr_page *page)
+{
+    if (page)
+        mr_memory_free(page, sizeof *page + page->capacity);
+}
