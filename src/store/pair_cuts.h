@@ -20,6 +20,8 @@ typedef struct mr_pair_sample {
 
 void mr_pair_sample_start(mr_pair_sample *sample, const mr_pair_layout *layout, size_t most);
 mr_status mr_pair_sample_offer(mr_pair_sample *sample, const unsigned char *pair, mr_error *error);
+/* The same without counting: for callers that offer one of `stride` themselves. */
+mr_status mr_pair_sample_take(mr_pair_sample *sample, const unsigned char *pair, mr_error *error);
 /* All of `other` into `sample`; each of its pairs counts as often as its stride says. */
 mr_status mr_pair_sample_merge(mr_pair_sample *sample, const mr_pair_sample *other,
                                mr_error *error);

@@ -29,12 +29,7 @@ typedef struct mr_pair_order {
     void *context;
 } mr_pair_order;
 
-/* A pair with the first 64 bits of what it is ordered by (0 with MR_BY_COMPARE). */
-typedef struct mr_pair_ref {
-    uint64_t prefix;
-    const unsigned char *pair;
-} mr_pair_ref;
-
+/* The prefix of an mr_pair_ref: 0 with MR_BY_COMPARE. */
 uint64_t mr_pair_prefix(const mr_pair_order *order, const unsigned char *pair);
 /* Below, at or above zero. Prefixes have to be those of mr_pair_prefix. */
 int mr_pair_compare(const mr_pair_order *order, mr_pair_ref a, mr_pair_ref b);
