@@ -66,7 +66,7 @@ mr_status mr_making_begin(mr_making *making, mr_job *job, const mr_set_options *
                              .context = options->context,
                              .phase = what,
                              .self = making};
-    mr_status status = mr_comm_agree(job->comm, job->error);
+    mr_status status = mr_job_agree(job);
     if (status != MR_OK) {
         mr_shuffle_destroy(&making->shuffle);
         mr_set_destroy(&making->set);

@@ -65,12 +65,12 @@ mr_status mr_ranges_create(mr_ranges **result, mr_job *job, const mr_pair_order 
     if (mr_comm_rank(job->comm) == 0)
         decide(all, sizes, mr_comm_size(job->comm), order, piles, whole_keys, &bytes, &size,
                job->error);
-    status = mr_comm_agree(job->comm, job->error);
+    status = mr_job_agree(job);
     if (status == MR_OK)
         status = mr_comm_broadcast(job->comm, &bytes, &size, job->error);
     if (status == MR_OK)
         mr_pair_cuts_unpack(&ranges->cuts, order, bytes, size, job->error);
-    status = mr_comm_agree(job->comm, job->error);
+    status = mr_job_agree(job);
 out:
     free(packed);
     free(bytes);
