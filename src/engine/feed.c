@@ -88,6 +88,8 @@ mr_status mr_feed_end(mr_worker *worker, mr_status status)
     if (status != MR_OK && self->error.code == MR_OK)
         mr_out_fail(&self->out, status, "kernel failed: %s", worker->feed->app->name);
     mr_out_end_block(self);
+    if (self->error.code == MR_OK && worker->feed->relieve)
+        return worker->feed->relieve(worker);
     if (self->error.code != MR_OK)
         worker->error = self->error;
     return self->error.code;

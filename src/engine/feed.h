@@ -65,6 +65,9 @@ struct mr_feed {
     mr_status (*idle)(mr_worker *worker);
     void (*close)(mr_worker *worker);
     void *self;
+    /* After each kernel of a feed that folds: makes room when memory is tight; NULL: never. */
+    mr_status (*relieve)(mr_worker *worker);
+    void *relief;
 
     mr_error error; /* the first one; the feed's own from here on */
     mr_work work;

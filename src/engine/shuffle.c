@@ -62,6 +62,11 @@ void mr_shuffle_destroy(mr_shuffle **result)
     *result = NULL;
 }
 
+mr_status mr_shuffle_again(mr_shuffle **again, const mr_shuffle *first)
+{
+    return mr_shuffle_create(again, first->job, &first->plan);
+}
+
 void mr_shuffle_only_sample(mr_shuffle *shuffle)
 {
     shuffle->plan.sample_only = true;

@@ -34,6 +34,9 @@ typedef struct mr_shuffle_plan {
 mr_status mr_shuffle_create(mr_shuffle **shuffle, mr_job *job, const mr_shuffle_plan *plan);
 void mr_shuffle_destroy(mr_shuffle **shuffle);
 
+/* The same plan again, after the first one has ended: more pairs for the same piles. */
+mr_status mr_shuffle_again(mr_shuffle **again, const mr_shuffle *first);
+
 /* Before any pair is put: pairs are not to be kept, only sampled. */
 void mr_shuffle_only_sample(mr_shuffle *shuffle);
 

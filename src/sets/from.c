@@ -180,7 +180,7 @@ static mr_status run_piece(mr_worker *w, uint64_t unit)
 }
 
 /* Pieces: enough for balance, large enough that a call costs nothing. */
-static uint64_t piece_of(const mr_job *job, uint64_t count)
+uint64_t mr_range_piece(const mr_job *job, uint64_t count)
 {
     uint64_t threads = (uint64_t)mr_comm_size(job->comm) * job->threads;
     uint64_t piece = count / (threads * 64) + 1;
@@ -193,7 +193,7 @@ mr_status mr_set_from_range(mr_job *job, uint64_t begin, uint64_t end, mr_range_
     counting c = {.kernel = kernel, .begin = begin, .end = end};
     uint64_t count = end > begin ? end - begin : 0;
     *set = NULL;
-    c.piece = piece_of(job, count);
+    c.piece = mr_range_piece(job, count);
     if (options->fold)
         return mr_set_fold_range(job, begin, end, kernel, options, set);
     MR_TRY(mr_making_begin(&c.making, job, options, NULL, false, "range"));

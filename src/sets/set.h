@@ -77,6 +77,9 @@ mr_status mr_set_grouped(mr_set *set, bool consume, mr_set **made);
 /* Whether two sets have the same keys in the same piles. */
 bool mr_set_alike(const mr_set *left, const mr_set *right);
 
+/* Numbers a call, for kernels over ranges. */
+uint64_t mr_range_piece(const mr_job *job, uint64_t count);
+
 /* Memory a thread may use to bring a pile into order. */
 size_t mr_set_thread_memory(const mr_job *job, unsigned at_once);
 
