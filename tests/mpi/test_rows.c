@@ -235,7 +235,15 @@ static void check_whole(mr_target_kind kind, mr_writer writer, uint64_t rows, ui
     mr_text_free(&text);
 }
 
-static const mr_layout layout = {"[\n", " ;\n", "\n]\n", NULL};
+/* Most rows are nothing at all. */
+static void put_some(mr_text *text, mr_bytes key, const void *accumulator)
+{
+    (void)accumulator;
+    if (key.data[key.size - 1] == '7')
+        mr_text_add(text, key.data, key.size);
+}
+
+static const mr_layout layout = {"[\n", " ;\n", "\n]\n", NULL}, some = {.row = put_some};
 
 static void test_whole(void)
 {
@@ -245,6 +253,7 @@ static void test_whole(void)
         check_whole(MR_TARGET_FILE, (mr_writer){.format = MR_FORMAT_CSV}, rows[i], seed++);
         check_whole(MR_TARGET_FILE, (mr_writer){.layout = &layout}, rows[i], seed++);
         check_whole(MR_TARGET_DEVICE, (mr_writer){.format = MR_FORMAT_CSV}, rows[i], seed++);
+        check_whole(MR_TARGET_DEVICE, (mr_writer){.layout = &some}, rows[i], seed++);
         /* With little memory a stream has no room for more than small buckets. */
         mr_memory_set_budget((uint64_t)24 << 20);
         check_whole(MR_TARGET_DEVICE, (mr_writer){.layout = &layout}, rows[i], seed++);
