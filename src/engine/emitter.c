@@ -1,5 +1,5 @@
-/* engine/emitter.c: what a thread does with a pair: finds the pile it belongs to, writes it into that
- * pile's page, and hands the page over when it is full. */
+/* engine/emitter.c: what a thread does with a pair: finds the pile it belongs to, writes it into
+ * that pile's page, and hands the page over when it is full. */
 #include "engine/emitter.h"
 
 #include "base/clock.h"
@@ -48,8 +48,8 @@ mr_status mr_emitter_create(mr_emitter **result, mr_shuffle *shuffle, mr_error *
                       .fillings = fillings,
                       .count = count,
                       .main = omp_get_thread_num() == 0,
-                      .turn = (uint64_t)omp_get_thread_num() * 7919 +
-                              (uint64_t)shuffle->rank * 104729};
+                      .turn =
+                          (uint64_t)omp_get_thread_num() * 7919 + (uint64_t)shuffle->rank * 104729};
     mr_pair_sample_start(&e->sample, &shuffle->plan.sample_by, MR_SHUFFLE_SAMPLE);
     return MR_OK;
 }
@@ -85,6 +85,17 @@ static mr_status post(mr_emitter *e, mr_page *page, uint32_t pile, mr_error *err
     }
 }
 
+/* Pages that may go anywhere: to one pile after the other, dealt out beginning with the next rank.
+ */
+static uint32_t next_local(mr_shuffle *shuffle)
+{
+    uint32_t turn = atomic_fetch_add(&shuffle->next_local, 1), piles = shuffle->plan.piles;
+    if (!shuffle->plan.deal)
+        return shuffle->first + turn % shuffle->own;
+    uint32_t ranks = piles / shuffle->own, rank = ((uint32_t)shuffle->rank + 1 + turn) % ranks;
+    return rank * shuffle->own + turn / ranks % shuffle->own;
+}
+
 /* A full page joins its pile, here or on another rank. */
 static mr_status seal(mr_emitter *e, filling *f, uint32_t pile, mr_error *error)
 {
@@ -92,7 +103,7 @@ static mr_status seal(mr_emitter *e, filling *f, uint32_t pile, mr_error *error)
     mr_page *page = f->page;
     page->size = (size_t)(f->at - page->bytes);
     if (e->count == 1 && shuffle->plan.spread == MR_SPREAD_LOCAL)
-        pile = shuffle->first + atomic_fetch_add(&shuffle->next_local, 1) % shuffle->own;
+        pile = next_local(shuffle);
     *mr_page_leaf(page) = (mr_leaf){.pile = pile, .count = (uint32_t)f->count};
     *f = (filling){.at = NULL};
     uint32_t here = pile - shuffle->first;
@@ -112,9 +123,7 @@ static mr_status open_page(mr_emitter *e, filling *f, size_t size, mr_error *err
         page = mr_piles_page(shuffle->plan.into, room > usual ? room : usual, &e->buffer, error);
     if (!page)
         return error->code;
-    *f = (filling){.page = page,
-                   .at = mr_page_pairs(page),
-                   .end = page->bytes + page->capacity};
+    *f = (filling){.page = page, .at = mr_page_pairs(page), .end = page->bytes + page->capacity};
     return MR_OK;
 }
 
@@ -166,14 +175,19 @@ static mr_status lay_out(mr_emitter *e, mr_pair pair, uint64_t place, mr_error *
     return MR_OK;
 }
 
-static uint64_t hash_of(const mr_emitter *e, mr_bytes key)
+static uint64_t hash_of(const mr_pair_layout *layout, mr_bytes key)
 {
-    if (e->layout.stride && key.size == 8) {
+    if (layout->stride && key.size == 8) {
         mr_words words = {0, (uint64_t)(8 + 1) << MR_KEY_SHIFT};
         memcpy(&words.low, key.data, 8);
         return mr_key_hash(words);
     }
     return mr_key_hash_bytes(key);
+}
+
+uint32_t mr_hash_pile(const mr_pair_layout *layout, mr_bytes key, uint32_t piles)
+{
+    return (uint32_t)((hash_of(layout, key) >> 32) * piles >> 32);
 }
 
 static uint32_t owned_pile(const mr_emitter *e, mr_bytes key)
@@ -182,7 +196,7 @@ static uint32_t owned_pile(const mr_emitter *e, mr_bytes key)
     uint64_t ranks = (uint64_t)mr_comm_size(shuffle->job->comm);
     uint64_t owner = shuffle->plan.owner(shuffle->plan.context, key, ranks);
     uint64_t within =
-        shuffle->plan.one_pile ? 0 : (hash_of(e, key) >> 32) * shuffle->own >> 32;
+        shuffle->plan.one_pile ? 0 : (hash_of(&e->layout, key) >> 32) * shuffle->own >> 32;
     return (uint32_t)(owner < ranks ? owner : ranks - 1) * shuffle->own + (uint32_t)within;
 }
 
@@ -209,7 +223,7 @@ mr_status mr_emit(mr_emitter *e, mr_bytes key, mr_bytes value, uint64_t place, m
     case MR_SPREAD_LOCAL:
         break;
     case MR_SPREAD_HASH:
-        pile = (uint32_t)((hash_of(e, key) >> 32) * plan->piles >> 32);
+        pile = mr_hash_pile(&e->layout, key, plan->piles);
         break;
     case MR_SPREAD_RANGE:
         MR_TRY(lay_out(e, pair, place, error));

@@ -67,6 +67,11 @@ mr_status mr_shuffle_again(mr_shuffle **again, const mr_shuffle *first)
     return mr_shuffle_create(again, first->job, &first->plan);
 }
 
+void mr_shuffle_deal(mr_shuffle *shuffle)
+{
+    shuffle->plan.deal = true;
+}
+
 void mr_shuffle_one_pile(mr_shuffle *shuffle)
 {
     shuffle->plan.one_pile = true;
@@ -162,8 +167,8 @@ mr_status mr_shuffle_poll(mr_shuffle *shuffle, mr_error *error)
     send_out(shuffle);
     while (status == MR_OK) {
         if (mr_memory_is_tight(shuffle->page_size))
-            status = mr_piles_shed(shuffle->plan.into, 16 * shuffle->page_size, &shuffle->buffer,
-                                   error);
+            status =
+                mr_piles_shed(shuffle->plan.into, 16 * shuffle->page_size, &shuffle->buffer, error);
         mr_page *page = mr_exchange_arrived(shuffle->exchange, error);
         if (!page)
             return error->code;
