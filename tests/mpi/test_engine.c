@@ -3,8 +3,8 @@
  * right results, and errors that one rank alone has and all must end with.
  */
 #include "../unit/random.h"
-#include "engine/job.h"
 #include "ranks.h"
+#include "sets/run.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -109,7 +109,7 @@ static mr_status run_job(const orders *wanted, mr_settings *settings, mr_error *
     settings->output = output;
     settings->quiet = true;
     *error = (mr_error){0};
-    return mr_job_main(comm, &app, "", &state, settings, inputs, 1, error);
+    return mr_run_main(comm, &app, &state, settings, inputs, 1, error);
 }
 
 static void expect_counts(const mr_settings *asked, bool dense)
