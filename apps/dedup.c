@@ -72,7 +72,7 @@ static mr_status run(mr_job *job)
                                      .spread = MR_SPREAD_RANGE,
                                      .consume = true,
                                      .name = "first lines"};
-    const mr_write_options as_lines = {.text = write_line};
+    const mr_write_options as_lines = {.text = write_line, .consume = true};
     mr_set *lines = NULL, *first = NULL;
     mr_status status = mr_set_from_input(job, &input, find_lines, &by_line, &lines);
     if (status == MR_OK)

@@ -153,7 +153,7 @@ static mr_status make_postings(mr_job *job, const mr_set_options *options, mr_se
 static mr_status run(mr_job *job)
 {
     const mr_set_options options = {.consume = true, .same_keys = true, .name = "postings"};
-    const mr_write_options as_lists = {.text = write_posting};
+    const mr_write_options as_lists = {.text = write_posting, .consume = true};
     mr_set *postings = NULL, *marked = NULL;
     mr_status status = make_postings(job, &options, &postings);
     if (status == MR_OK)

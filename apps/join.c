@@ -214,7 +214,7 @@ static mr_status write_rows(mr_job *job, state *s, mr_set *rows)
     if (!names)
         mr_job_fail(job, MR_NO_MEMORY, "out of memory: the names of columns");
     const mr_write_options options = {
-        .key_name = "key", .columns = names, .show = show_row, .context = s};
+        .key_name = "key", .columns = names, .show = show_row, .context = s, .consume = true};
     mr_status status = mr_job_agree(job);
     if (status == MR_OK)
         status = mr_set_write(rows, &options);

@@ -26,20 +26,18 @@ static void write_record(void *context, mr_pair pair, mr_text *text)
 static mr_status run(mr_job *job)
 {
     const mr_input_options input = {.records = MR_INPUT_RECORDS, .record_size = RECORD};
-    /* Sorted by whole pairs rather than spread by ranges of keys: all keys may be the same. */
-    const mr_set_options options = {.shape = {.key_size = KEY, .value_size = RECORD - KEY},
-                                    .spread = MR_SPREAD_LOCAL,
-                                    .name = "records"};
+    /* Sorted rather than spread by ranges of keys: all keys may be the same. */
     const mr_sort_options by_key = {.by = MR_BY_KEY};
-    const mr_write_options as_records = {.text = write_record};
-    mr_set *records = NULL, *sorted = NULL;
+    const mr_set_options options = {.shape = {.key_size = KEY, .value_size = RECORD - KEY},
+                                    .spread = MR_SPREAD_RANGE,
+                                    .sorted = &by_key,
+                                    .name = "records"};
+    const mr_write_options as_records = {.text = write_record, .consume = true};
+    mr_set *records = NULL;
     mr_status status = mr_set_from_input(job, &input, cut_records, &options, &records);
     if (status == MR_OK)
-        status = mr_set_sort(records, &by_key, &sorted);
+        status = mr_set_write(records, &as_records);
     mr_set_destroy(&records);
-    if (status == MR_OK)
-        status = mr_set_write(sorted, &as_records);
-    mr_set_destroy(&sorted);
     return status;
 }
 
