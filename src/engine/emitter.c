@@ -24,8 +24,7 @@ struct mr_emitter {
     filling *fillings; /* one a pile of the set; one alone for MR_SPREAD_LOCAL */
     uint32_t count;
     bool main;
-    uint64_t turn;                     /* among equal cuts */
-    uint64_t skip, gap, random, taken; /* until the next pair is sampled */
+    uint64_t turn; /* among equal cuts */
     mr_pair_sample sample;
     unsigned char *scratch; /* a pair before its pile is known */
     size_t scratch_capacity;
@@ -49,10 +48,9 @@ mr_status mr_emitter_create(mr_emitter **result, mr_shuffle *shuffle, mr_error *
                       .fillings = fillings,
                       .count = count,
                       .main = omp_get_thread_num() == 0,
-                      .gap = 1,
-                      .skip = 1,
-                      .random = (uint64_t)omp_get_thread_num() * 2 + 1};
-    mr_pair_sample_start(&e->sample, &e->layout, MR_SHUFFLE_SAMPLE);
+                      .turn = (uint64_t)omp_get_thread_num() * 7919 +
+                              (uint64_t)shuffle->rank * 104729};
+    mr_pair_sample_start(&e->sample, &shuffle->plan.sample_by, MR_SHUFFLE_SAMPLE);
     return MR_OK;
 }
 
@@ -138,16 +136,6 @@ mr_status mr_emitter_close(mr_emitter *e, mr_error *error)
     return status;
 }
 
-/* Takes this pair into the sample, and thinks about which one is next: at distances that vary, so
- * that no pattern in the data meets them. */
-static mr_status sample(mr_emitter *e, const unsigned char *pair, mr_error *error)
-{
-    e->random = e->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    e->gap = e->sample.stride;
-    e->skip = e->gap == 1 ? 1 : 1 + (e->random >> 33) % (2 * e->gap - 1);
-    return mr_pair_sample_take(&e->sample, pair, error);
-}
-
 static mr_status emit_at(mr_emitter *e, uint32_t slot, uint32_t pile, mr_pair pair, uint64_t place,
                          mr_error *error)
 {
@@ -159,7 +147,7 @@ static mr_status emit_at(mr_emitter *e, uint32_t slot, uint32_t pile, mr_pair pa
     mr_pair_put(&e->layout, at, pair.key, pair.value, place);
     f->at = at + size;
     f->count++;
-    return __builtin_expect(--e->skip == 0, 0) ? sample(e, at, error) : MR_OK;
+    return mr_pair_sample_offer(&e->sample, at, error);
 }
 
 /* The pair as it will lie in a page. */
@@ -193,7 +181,8 @@ static uint32_t owned_pile(const mr_emitter *e, mr_bytes key)
     const mr_shuffle *shuffle = e->shuffle;
     uint64_t ranks = (uint64_t)mr_comm_size(shuffle->job->comm);
     uint64_t owner = shuffle->plan.owner(shuffle->plan.context, key, ranks);
-    uint64_t within = (hash_of(e, key) >> 32) * shuffle->own >> 32;
+    uint64_t within =
+        shuffle->plan.one_pile ? 0 : (hash_of(e, key) >> 32) * shuffle->own >> 32;
     return (uint32_t)(owner < ranks ? owner : ranks - 1) * shuffle->own + (uint32_t)within;
 }
 
@@ -205,10 +194,8 @@ static uint32_t range_pile(const mr_shuffle_plan *plan, size_t range)
 
 static mr_status only_sample(mr_emitter *e, mr_pair pair, uint64_t place, mr_error *error)
 {
-    if (--e->skip > 0)
-        return MR_OK;
     MR_TRY(lay_out(e, pair, place, error));
-    return sample(e, e->scratch, error);
+    return mr_pair_sample_offer(&e->sample, e->scratch, error);
 }
 
 mr_status mr_emit(mr_emitter *e, mr_bytes key, mr_bytes value, uint64_t place, mr_error *error)

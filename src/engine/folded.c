@@ -50,7 +50,7 @@ mr_status mr_job_combine(mr_job *job)
 }
 
 /* After combining each key is on one rank; now the rows in the order that was asked for. */
-static mr_status arrange(mr_job *job)
+mr_status mr_job_arrange(mr_job *job)
 {
     double start = mr_clock_now();
     mr_status status = MR_OK;
@@ -60,27 +60,4 @@ static mr_status arrange(mr_job *job)
         status = mr_job_exchange(job, &job->order);
     job->report.seconds[MR_PHASE_SORT] += mr_clock_now() - start;
     return status;
-}
-
-static mr_status write_result(mr_job *job)
-{
-    mr_status status = mr_job_write(job);
-    job->written = status == MR_OK;
-    return status;
-}
-
-mr_status mr_job_fold(mr_job *job)
-{
-    bool root = mr_comm_rank(job->comm) == 0;
-    uint64_t bytes = mr_plan_bytes(job->plan);
-    if (root)
-        mr_progress_start(&job->progress, job->settings->progress, job->settings->quiet,
-                          job->plan->streams ? 0 : bytes);
-    MR_TRY(mr_job_timed(job, MR_PHASE_MAP, mr_job_map));
-    if (root)
-        mr_progress_finish(&job->progress, bytes);
-    MR_TRY(mr_job_combine(job));
-    MR_TRY(arrange(job));
-    MR_TRY(mr_job_timed(job, MR_PHASE_WRITE, mr_job_output_begin));
-    return mr_job_timed(job, MR_PHASE_WRITE, write_result);
 }

@@ -114,23 +114,34 @@ static mr_status check_scratch(mr_job *job)
     return mr_comm_agree(job->comm, job->error);
 }
 
+/* Rank 0 looks at the target; all know what it has found. */
+static mr_status find_target(mr_job *job, const char *path, mr_target *target)
+{
+    const mr_settings *settings = job->settings;
+    if (is_root(job) && mr_target_of(target, path, settings->format, settings->overwrite,
+                                     job->error) == MR_OK &&
+        !settings->dry_run)
+        mr_target_check(target, job->error);
+    MR_TRY(mr_comm_agree(job->comm, job->error));
+    void *bytes = target;
+    size_t size = sizeof *target;
+    MR_TRY(mr_comm_broadcast(job->comm, &bytes, &size, job->error));
+    if (!is_root(job)) {
+        memcpy(target, bytes, sizeof *target);
+        free(bytes);
+    }
+    return MR_OK;
+}
+
+mr_status mr_job_target_of(mr_job *job, const char *path, mr_target *target)
+{
+    return find_target(job, path, target);
+}
+
 /* Looks at the target before anything expensive is done. */
 static mr_status check_target(mr_job *job)
 {
-    const mr_settings *settings = job->settings;
-    if (is_root(job) &&
-        mr_target_of(&job->target, settings->output, settings->format, settings->overwrite,
-                     job->error) == MR_OK &&
-        !settings->dry_run)
-        mr_target_check(&job->target, job->error);
-    MR_TRY(mr_comm_agree(job->comm, job->error));
-    void *bytes = &job->target;
-    size_t size = sizeof job->target;
-    MR_TRY(mr_comm_broadcast(job->comm, &bytes, &size, job->error));
-    if (!is_root(job)) {
-        memcpy(&job->target, bytes, sizeof job->target);
-        free(bytes);
-    }
+    MR_TRY(find_target(job, job->settings->output, &job->target));
     check_order(job);
     return mr_comm_agree(job->comm, job->error);
 }

@@ -56,8 +56,10 @@ struct mr_job {
 mr_status mr_job_begin(mr_job *job);
 mr_status mr_job_finish(mr_job *job, mr_status status);
 
+/* Collective. What `-o path` would mean for this job, looked at before anything is written. */
+mr_status mr_job_target_of(mr_job *job, const char *path, mr_target *target);
+
 /* The work: collective, and none of it commits. */
-mr_status mr_job_fold(mr_job *job);
 mr_status mr_job_drive(mr_job *job);
 
 /* Collective. Makes the temporary of the job's own output and removes it, and looks whether there
@@ -78,8 +80,8 @@ mr_status mr_job_timed(mr_job *job, int phase, mr_status (*run)(mr_job *));
 
 /* The phases. Each is collective and ends in agreement. */
 mr_status mr_job_plan(mr_job *job);
-mr_status mr_job_map(mr_job *job);
 mr_status mr_job_combine(mr_job *job);
+mr_status mr_job_arrange(mr_job *job); /* into the rows that were asked for */
 mr_status mr_job_top(mr_job *job);
 mr_status mr_job_write(mr_job *job);
 

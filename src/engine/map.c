@@ -4,8 +4,6 @@
  */
 #include "engine/map.h"
 
-#include "comm/dense.h"
-
 #include <stdlib.h>
 
 /* Compressed files and pipes being read: any thread may take blocks from them. Thread-safe. */
@@ -180,26 +178,4 @@ mr_status mr_map_input(mr_feed *feed, const mr_plan *plan, mr_records records,
     free(map.streams.open);
     pthread_mutex_destroy(&map.streams.lock);
     return status;
-}
-
-/* Partitions for the store: enough that threads seldom meet in one. */
-static unsigned bits_for(unsigned threads)
-{
-    unsigned bits = 6;
-    while (bits < MR_STORE_BITS_MOST && 1u << bits < threads * 8)
-        bits++;
-    return bits;
-}
-
-mr_status mr_job_map(mr_job *job)
-{
-    mr_store_create(&job->store, job->app.fold, bits_for(job->threads), job->error);
-    MR_TRY(mr_comm_agree(job->comm, job->error));
-    mr_feed feed = {.job = job, .app = &job->app, .store = job->store};
-    mr_records records = {job->app.input, job->app.record_size};
-    MR_TRY(mr_map_input(&feed, job->plan, records, job->app.map));
-    job->report.keys = mr_store_keys(job->store);
-    if (job->dense)
-        mr_dense_reduce(job->comm, job->app.fold, job->dense, job->app.dense_count);
-    return MR_OK;
 }

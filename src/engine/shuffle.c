@@ -35,7 +35,7 @@ mr_status mr_shuffle_create(mr_shuffle **result, mr_job *job, const mr_shuffle_p
     shuffle->page_size = page_size(job, plan->piles);
     shuffle->verify = job->settings->verify;
     pthread_mutex_init(&shuffle->lock, NULL);
-    mr_pair_sample_start(&shuffle->sample, &plan->layout, MR_SHUFFLE_SAMPLE);
+    mr_pair_sample_start(&shuffle->sample, &plan->sample_by, MR_SHUFFLE_SAMPLE);
     return mr_exchange_create(&shuffle->exchange, job->comm, job->error);
 }
 
@@ -65,6 +65,11 @@ void mr_shuffle_destroy(mr_shuffle **result)
 mr_status mr_shuffle_again(mr_shuffle **again, const mr_shuffle *first)
 {
     return mr_shuffle_create(again, first->job, &first->plan);
+}
+
+void mr_shuffle_one_pile(mr_shuffle *shuffle)
+{
+    shuffle->plan.one_pile = true;
 }
 
 void mr_shuffle_only_sample(mr_shuffle *shuffle)

@@ -24,9 +24,11 @@ typedef struct mr_shuffle_plan {
     const mr_pair_cuts *cuts; /* MR_SPREAD_RANGE: ranges are piles, in order */
     uint64_t (*owner)(void *context, mr_bytes key, uint64_t owners);
     void *context;
+    mr_pair_order sample_by; /* what is sampled has to be enough for this order */
     uint32_t piles;    /* of all ranks: a multiple of their number */
     mr_piles *into;    /* this rank's, piles / ranks of them */
     bool sample_only;  /* pairs are not kept, only sampled */
+    bool one_pile;     /* of each rank, for MR_SPREAD_OWNER */
     bool here;         /* pairs stay on this rank, each in the pile that mr_emit_here is told */
 } mr_shuffle_plan;
 
@@ -36,6 +38,9 @@ void mr_shuffle_destroy(mr_shuffle **shuffle);
 
 /* The same plan again, after the first one has ended: more pairs for the same piles. */
 mr_status mr_shuffle_again(mr_shuffle **again, const mr_shuffle *first);
+
+/* With MR_SPREAD_OWNER, before any pair is put: a rank's pairs go to its first pile. */
+void mr_shuffle_one_pile(mr_shuffle *shuffle);
 
 /* Before any pair is put: pairs are not to be kept, only sampled. */
 void mr_shuffle_only_sample(mr_shuffle *shuffle);

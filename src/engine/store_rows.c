@@ -166,9 +166,11 @@ static void collect(store_rows *s, size_t to)
 {
     const mr_job *job = s->job;
     const mr_store *store = job->store;
+    atomic_size_t *ends = s->ends;
+    mr_ref *refs = s->refs;
     size_t from = s->from, sum = 0;
     for (size_t b = from; b < to; b++) {
-        atomic_init(&s->ends[b - from], sum);
+        atomic_init(&ends[b - from], sum);
         sum += s->rows.buckets[b].rows;
     }
 #pragma omp parallel for schedule(dynamic) num_threads((int)job->threads)
@@ -177,9 +179,9 @@ static void collect(store_rows *s, size_t to)
         for (size_t at = 0; at < partition->used;) {
             const mr_record *record = (const mr_record *)(const void *)(partition->records + at);
             if (record->check >= from && record->check < to) {
-                size_t place = atomic_fetch_add_explicit(&s->ends[record->check - from], 1,
-                                                         memory_order_relaxed);
-                s->refs[place] = (mr_ref){mr_order_prefix(&job->order, record), record};
+                size_t place =
+                    atomic_fetch_add_explicit(&ends[record->check - from], 1, memory_order_relaxed);
+                refs[place] = (mr_ref){mr_order_prefix(&job->order, record), record};
             }
             at += mr_record_size(record, store->value);
         }
@@ -248,6 +250,7 @@ static mr_status make_rows(store_rows *s, mr_job *job)
         .columns = app->columns ? app->columns : app->fold->columns,
         .layout = job->target.format == MR_FORMAT_TSV ? app->layout : NULL,
     };
+    mr_writer_prepare(&s->writer);
     s->rows = (mr_rows){
         .writer = &s->writer, .begin = begin_wave, .end = end_wave, .format = format, .self = s};
     for (unsigned p = 0; p < job->store->count; p++)
@@ -265,6 +268,7 @@ mr_status mr_job_write(mr_job *job)
         status = mr_rows_write(&s.rows, job, &job->target, job->commit, job->app.fold == MR_TEXT,
                                job->error);
     mr_splitters_destroy(&s.splitters);
+    mr_writer_release(&s.writer);
     free(s.rows.buckets);
     return status;
 }

@@ -1,5 +1,5 @@
 /* sets/from.c: sets from inputs, from numbers, and from memory. */
-#include "sets/set.h"
+#include "sets/fold.h"
 
 #include <stdlib.h>
 
@@ -65,7 +65,6 @@ static mr_status sample_input(reading *r, const mr_set_options *options, mr_rang
     mr_set_options plain = *options;
     mr_set *none = NULL;
     plain.spread = MR_SPREAD_LOCAL;
-    plain.sorted = NULL;
     mr_out_counter counters[MR_JOB_COUNTERS];
     int counter_count = job->counter_count;
     memcpy(counters, job->counters, sizeof counters);

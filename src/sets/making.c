@@ -5,12 +5,18 @@
 
 static mr_shuffle_plan plan_of(const mr_set *set, const mr_set_options *options, bool here)
 {
+    /* A sample that will do for any order that looks at keys, values and places. */
+    mr_pair_order all = mr_set_order_of(set, options->sorted);
+    if (all.by != MR_BY_COMPARE)
+        all = (mr_pair_order){
+            .layout = set->layout, .value = set->shape.value, .ties = MR_TIES_VALUE};
     return (mr_shuffle_plan){.shape = set->shape,
                              .layout = set->layout,
                              .spread = set->spread,
                              .cuts = set->ranges ? &set->ranges->cuts : NULL,
                              .owner = options->owner,
                              .context = options->context,
+                             .sample_by = all,
                              .piles = set->total,
                              .into = &((mr_set *)(uintptr_t)set)->piles,
                              .here = here};
@@ -88,6 +94,38 @@ static void count_set(mr_set *set)
     set->balance = total[1] ? (double)most / mean : 1;
     job->report.pairs += mine[0];
     job->report.spilled += mr_set_spilled_here(set);
+}
+
+mr_status mr_making_resume(mr_making *making, mr_set *set, const mr_set_options *options)
+{
+    mr_job *job = set->job;
+    *making = (mr_making){.job = job, .options = options, .set = set};
+    mr_shuffle_plan plan = plan_of(set, options, false);
+    mr_shuffle_create(&making->shuffle, job, &plan);
+    making->app = (mr_app){.name = job->app.name};
+    making->feed = (mr_feed){.job = job,
+                             .app = &making->app,
+                             .shuffle = making->shuffle,
+                             .context = options->context,
+                             .phase = "more",
+                             .self = making};
+    mr_status status = mr_job_agree(job);
+    if (status != MR_OK)
+        mr_shuffle_destroy(&making->shuffle);
+    return status;
+}
+
+mr_status mr_making_rest(mr_making *making, mr_status status)
+{
+    mr_job *job = making->job;
+    if (status == MR_OK)
+        mr_pair_sample_merge(&making->set->sample, mr_shuffle_sample(making->shuffle), job->error);
+    mr_shuffle_destroy(&making->shuffle);
+    if (status == MR_OK)
+        status = mr_job_agree(job);
+    if (status == MR_OK)
+        count_set(making->set);
+    return status;
 }
 
 mr_status mr_making_end(mr_making *making, mr_status status, mr_set **to)

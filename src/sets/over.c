@@ -2,7 +2,7 @@
  * sets/over.c: kernels over sets, ranges of numbers, inputs and memory: everything that makes a set
  * pair by pair.
  */
-#include "sets/set.h"
+#include "sets/fold.h"
 
 #include <stdlib.h>
 
@@ -105,6 +105,16 @@ static mr_set_options options_of(const mr_set *set)
                             .name = set->name};
 }
 
+mr_status mr_set_add(mr_set *set, mr_set *from, mr_pairs_kernel *kernel)
+{
+    over o = {.from = from, .kernel = kernel};
+    mr_set_options options = options_of(set);
+    MR_TRY(mr_making_resume(&o.making, set, &options));
+    feed_piles(&o.making.feed, from);
+    o.making.feed.self = &o;
+    return mr_making_rest(&o.making, mr_feed_run(&o.making.feed));
+}
+
 mr_status mr_set_move(mr_set *set, const mr_set_options *how, const mr_ranges *ranges,
                       const mr_pair_order *order, bool consume, mr_set **to)
 {
@@ -145,13 +155,38 @@ mr_status mr_set_spread(mr_set *set, const mr_set_options *options, mr_set **to)
     return status;
 }
 
+/* Ranges by a function of the user's, which may look at all of a pair: by a sample of whole ones. */
+static mr_status sample_again(mr_set *set, const mr_sort_options *sort, mr_ranges **ranges)
+{
+    over o = {.from = set, .kernel = copy};
+    mr_set_options options = options_of(set);
+    mr_set *none = NULL;
+    options.spread = MR_SPREAD_LOCAL;
+    options.sorted = sort;
+    MR_TRY(mr_making_begin(&o.making, set->job, &options, set, false, "sample"));
+    mr_shuffle_only_sample(o.making.shuffle);
+    feed_piles(&o.making.feed, set);
+    o.making.feed.self = &o;
+    mr_pair_order order = mr_set_order_of(set, sort);
+    mr_status status = mr_feed_run(&o.making.feed);
+    if (status == MR_OK)
+        status = mr_ranges_create(ranges, set->job, &order, mr_shuffle_sample(o.making.shuffle),
+                                  set->total, false);
+    status = mr_making_end(&o.making, status, &none);
+    mr_set_destroy(&none);
+    return status;
+}
+
 mr_status mr_set_sort(mr_set *set, const mr_sort_options *options, mr_set **to)
 {
     mr_pair_order order = mr_set_order_of(set, options);
     mr_set_options how = {.spread = MR_SPREAD_RANGE};
     mr_ranges *ranges;
     *to = NULL;
-    MR_TRY(mr_ranges_create(&ranges, set->job, &order, &set->sample, set->total, false));
+    if (order.by == MR_BY_COMPARE)
+        MR_TRY(sample_again(set, options, &ranges));
+    else
+        MR_TRY(mr_ranges_create(&ranges, set->job, &order, &set->sample, set->total, false));
     mr_status status =
         mr_set_move(set, &how, ranges, &order, options && options->consume, to);
     mr_ranges_release(&ranges);

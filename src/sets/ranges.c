@@ -14,9 +14,9 @@ void mr_ranges_release(mr_ranges **ranges)
 
 /* Rank 0: one sample of all that were sent. */
 static mr_status merge(const char *all, const uint64_t *sizes, int ranks,
-                       const mr_pair_layout *layout, mr_pair_sample *sample, mr_error *error)
+                       const mr_pair_order *order, mr_pair_sample *sample, mr_error *error)
 {
-    mr_pair_sample_start(sample, layout, (size_t)ranks * 8192);
+    mr_pair_sample_start(sample, order, (size_t)ranks * 8192);
     mr_status status = MR_OK;
     for (int rank = 0; rank < ranks && status == MR_OK; all += sizes[rank++]) {
         mr_pair_sample one = {0};
@@ -35,7 +35,7 @@ static mr_status decide(const char *all, const uint64_t *sizes, int ranks,
 {
     mr_pair_sample sample = {0};
     mr_pair_cuts cuts = {0};
-    mr_status status = merge(all, sizes, ranks, &order->layout, &sample, error);
+    mr_status status = merge(all, sizes, ranks, order, &sample, error);
     if (status == MR_OK)
         status = mr_pair_cuts_create(&cuts, order, &sample, piles, whole_keys, error);
     if (status == MR_OK)

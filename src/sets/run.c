@@ -4,6 +4,8 @@
  */
 #include "sets/run.h"
 
+#include "sets/sets.h"
+
 /* Apps that map know what they read before they begin; drivers find out as they run. */
 static mr_status prepare(mr_job *job)
 {
@@ -19,11 +21,7 @@ static mr_status work(mr_job *job)
 {
     if (job->app.run)
         return mr_job_drive(job);
-    if (job->app.reduce)
-        return mr_error_set(job->error, MR_BAD_PLUGIN,
-                            "plugin does not fit: %s: apps with reduce are not built yet",
-                            job->app.name);
-    return mr_job_fold(job);
+    return job->app.reduce ? mr_sets_run_reduce(job) : mr_sets_run_fold(job);
 }
 
 mr_status mr_run_main(mr_comm *comm, const mr_app *app, void *state, const mr_settings *settings,

@@ -63,6 +63,10 @@ mr_status mr_making_begin(mr_making *making, mr_job *job, const mr_set_options *
 /* Collective. `run` runs the feed. */
 mr_status mr_making_end(mr_making *making, mr_status status, mr_set **to);
 
+/* Collective. The same for more pairs of a set that is done. */
+mr_status mr_making_resume(mr_making *making, mr_set *set, const mr_set_options *options);
+mr_status mr_making_rest(mr_making *making, mr_status status);
+
 /* For the threads of a feed: what an mr_out has to know before its first kernel. */
 void mr_making_open(const mr_making *making, mr_worker *worker);
 
@@ -76,6 +80,9 @@ void mr_ranges_release(mr_ranges **ranges);
 mr_status mr_set_grouped(mr_set *set, bool consume, mr_set **made);
 /* Whether two sets have the same keys in the same piles. */
 bool mr_set_alike(const mr_set *left, const mr_set *right);
+
+/* Collective. More pairs for a set that is done: a kernel over another set puts them. */
+mr_status mr_set_add(mr_set *set, mr_set *from, mr_pairs_kernel *kernel);
 
 /* Numbers a call, for kernels over ranges. */
 uint64_t mr_range_piece(const mr_job *job, uint64_t count);

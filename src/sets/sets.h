@@ -6,6 +6,8 @@
 
 #include "engine/job.h"
 
+/* Collective. The work of an app that folds. */
+mr_status mr_sets_run_fold(mr_job *job);
 /* Collective. The work of an app with map and reduce, from the job's plan to its written result. */
 mr_status mr_sets_run_reduce(mr_job *job);
 

@@ -2,7 +2,8 @@
  * store/pair_cuts.c: points that cut an order into ranges, and finding the range of a pair. All
  * that cuts are made of lies in one piece of memory, as it is sent to other ranks:
  *
- *     head | prefixes | where equal pairs go | where pairs lie | ranges below | pairs
+ *     head | tree of prefixes | prefixes | where equal pairs go | where pairs lie | ranges below |
+ * pairs
  */
 #include "store/pair_cuts.h"
 
@@ -82,6 +83,12 @@ static void cut_between(maker *m)
     }
 }
 
+/* The levels of a tree that has room for all points. */
+static unsigned levels_of(size_t points)
+{
+    return points ? 64 - (unsigned)__builtin_clzll(points) : 0;
+}
+
 static void set_pointers(mr_pair_cuts *cuts, const head *begin)
 {
     unsigned char *at = cuts->memory + sizeof *begin;
@@ -89,7 +96,9 @@ static void set_pointers(mr_pair_cuts *cuts, const head *begin)
     cuts->points = begin->points;
     cuts->count = begin->count;
     cuts->whole = begin->whole;
-    cuts->prefixes = (uint64_t *)(void *)at;
+    cuts->levels = levels_of(cuts->points);
+    cuts->tree = (uint64_t *)(void *)at;
+    cuts->prefixes = cuts->tree + (UINT64_C(1) << cuts->levels);
     cuts->equal = (struct mr_spread_at *)(void *)(cuts->prefixes + cuts->points);
     cuts->pairs = (uint64_t *)(void *)(cuts->equal + cuts->points);
     cuts->below = (uint32_t *)(void *)(cuts->pairs + cuts->points);
@@ -99,7 +108,8 @@ static void set_pointers(mr_pair_cuts *cuts, const head *begin)
 static size_t fixed_size(size_t points)
 {
     size_t point = 2 * sizeof(uint64_t) + sizeof(struct mr_spread_at);
-    return sizeof(head) + points * point + mr_round8((points + 1) * sizeof(uint32_t));
+    return sizeof(head) + (sizeof(uint64_t) << levels_of(points)) + points * point +
+           mr_round8((points + 1) * sizeof(uint32_t));
 }
 
 static size_t pair_size(const maker *m, const group *g)
@@ -142,6 +152,18 @@ static void put_points(const maker *m, mr_pair_cuts *cuts)
     }
 }
 
+/* Where there are fewer prefixes than the tree has room for, the largest number fills it up. */
+static void plant(mr_pair_cuts *cuts)
+{
+    for (unsigned level = 0; level < cuts->levels; level++) {
+        size_t first = (size_t)1 << level, step = (size_t)1 << (cuts->levels - level);
+        for (size_t i = 0; i < first; i++) {
+            size_t point = i * step + step / 2 - 1;
+            cuts->tree[first + i] = point < cuts->points ? cuts->prefixes[point] : UINT64_MAX;
+        }
+    }
+}
+
 static mr_status make_cuts(maker *m, const mr_pair_sample *sample, mr_pair_cuts *cuts, bool whole,
                            mr_error *error)
 {
@@ -159,6 +181,7 @@ static mr_status make_cuts(maker *m, const mr_pair_sample *sample, mr_pair_cuts 
     memcpy(cuts->memory, &begin, sizeof begin);
     set_pointers(cuts, &begin);
     put_points(m, cuts);
+    plant(cuts);
     return MR_OK;
 }
 
@@ -221,17 +244,14 @@ void mr_pair_cuts_free(mr_pair_cuts *cuts)
     *cuts = (mr_pair_cuts){0};
 }
 
-/* How many points have a smaller prefix. No branch depends on the outcome of a comparison. */
+/* How many points have a smaller prefix: a way down the tree, on which no branch depends on the
+ * outcome of a comparison. */
 static size_t points_below(const mr_pair_cuts *cuts, uint64_t prefix)
 {
-    const uint64_t *at = cuts->prefixes;
-    size_t left = cuts->points;
-    while (left > 1) {
-        size_t half = left / 2;
-        at += at[half - 1] < prefix ? half : 0;
-        left -= half;
-    }
-    return (size_t)(at - cuts->prefixes) + (left && *at < prefix);
+    size_t at = 1;
+    for (unsigned level = 0; level < cuts->levels; level++)
+        at = 2 * at + (cuts->tree[at] < prefix);
+    return at - ((size_t)1 << cuts->levels);
 }
 
 /* Where the next of the pairs goes that are equal to a point: a series that fills its places evenly
@@ -248,8 +268,9 @@ static size_t spread(const mr_pair_cuts *cuts, size_t point, uint64_t *turn)
 }
 
 /* From a point on, others may have the same prefix as a pair: whole comparisons tell. */
-static size_t find_among(const mr_pair_cuts *cuts, size_t low, uint64_t prefix,
-                         const unsigned char *pair, uint64_t *turn)
+__attribute__((noinline)) static size_t find_among(const mr_pair_cuts *cuts, size_t low,
+                                                   uint64_t prefix, const unsigned char *pair,
+                                                   uint64_t *turn)
 {
     const mr_pair_layout layout = mr_pair_sample_layout();
     mr_placed ours = mr_placed_read(&cuts->order.layout, pair);

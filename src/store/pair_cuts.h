@@ -66,7 +66,9 @@ typedef struct mr_pair_cuts {
     bool whole;
     /* Several cuts at the same pair are one point. All of this lies in `memory`. */
     size_t points;
-    uint64_t *prefixes;
+    unsigned levels;
+    uint64_t *tree;     /* prefixes, the children of i at 2 i and 2 i + 1; of so many levels */
+    uint64_t *prefixes; /* the same, sorted */
     struct mr_spread_at *equal; /* where pairs go that are equal to a point */
     uint64_t *pairs;            /* where in `memory` points' pairs are */
     uint32_t *below;            /* the range just below a point; one more: that above all */
