@@ -53,7 +53,7 @@ static mr_status drive(mr_job *job)
     CU_ASSERT_PTR_NULL(job->plan);
     MR_TRY(mr_plan_make(job, &path, 1, &job->plan));
     CU_ASSERT(job->plan->count == 1 && mr_plan_bytes(job->plan) > LINES);
-    MR_TRY(mr_job_fold(job));
+    MR_TRY(mr_sets_run_fold(job));
     CU_ASSERT_TRUE(job->written);
     if (wanted->fails_at_end == mr_job_rank(job))
         return mr_job_fail(job, MR_FAILED, "all was written, and then rank %d failed",
