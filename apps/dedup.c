@@ -69,7 +69,7 @@ static mr_status run(mr_job *job)
     const mr_input_options input = {.records = MR_INPUT_LINES};
     const mr_set_options by_line = {.fold = &first_place, .name = "lines"};
     const mr_set_options by_place = {.shape = {.key_size = 2 * sizeof(mr_image)},
-                                     .spread = MR_SPREAD_RANGE,
+                                     .spread = MR_SPREAD_LOCAL,
                                      .consume = true,
                                      .name = "first lines"};
     const mr_write_options as_lines = {.text = write_line, .consume = true};
