@@ -12,7 +12,7 @@
 
 typedef struct mr_loser {
     uint64_t prefix;
-    uint32_t source;
+    uint64_t source;
 } mr_loser;
 
 /* Node 1 is the root, 2n and 2n + 1 are below n, and source s is the leaf count + s. A node holds
@@ -25,18 +25,29 @@ typedef struct mr_losers {
 /* Whether `a` comes before `b`, which has the same prefix. */
 typedef bool mr_losers_tie(const void *context, mr_loser a, mr_loser b);
 
-/* `moved` has a new prefix, not below its last: plays against those it meets on its way up. Returns
- * who is first now. */
+/*
+ * `moved` has a new prefix, not below its last: plays against those it meets on its way up. Returns
+ * who is first now. Who wins a match is as good as random, so nothing branches on it: prefixes are
+ * the smaller and the larger one, and sources change places by a mask.
+ */
 static inline mr_loser mr_losers_replay(mr_losers *losers, mr_loser moved, mr_losers_tie *tie,
                                         const void *context)
 {
     for (size_t n = (losers->count + moved.source) / 2; n > 0; n /= 2) {
-        mr_loser other = losers->nodes[n];
+        mr_loser *node = &losers->nodes[n], other = *node;
+        if (__builtin_expect(other.prefix == moved.prefix, 0)) {
+            if (tie(context, other, moved)) {
+                *node = moved;
+                moved = other;
+            }
+            continue;
+        }
         bool before = other.prefix < moved.prefix;
-        if (__builtin_expect(other.prefix == moved.prefix, 0))
-            before = tie(context, other, moved);
-        losers->nodes[n] = before ? moved : other;
-        moved = before ? other : moved;
+        uint64_t differ = (other.source ^ moved.source) & -(uint64_t)before;
+        node->prefix = before ? moved.prefix : other.prefix;
+        node->source = other.source ^ differ;
+        moved.prefix = before ? other.prefix : moved.prefix;
+        moved.source ^= differ;
     }
     return moved;
 }

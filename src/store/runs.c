@@ -20,6 +20,7 @@ mr_status mr_runs_create(mr_runs **runs, const mr_pair_order *order, mr_spill *s
     self->spill = spill;
     self->memory = memory;
     self->frame = frame;
+    self->buffer.stride = order->layout.stride;
     return MR_OK;
 }
 
@@ -56,7 +57,7 @@ static mr_status put_frame(packer *p, mr_error *error)
 {
     if (p->used == 0)
         return MR_OK;
-    mr_piece piece = {p->runs->buffer.bytes, p->used};
+    mr_piece piece = {p->runs->buffer.bytes.bytes, p->used};
     if (p->used > p->runs->longest)
         p->runs->longest = p->used;
     p->used = 0;
@@ -75,9 +76,10 @@ static mr_status put_pair(packer *p, const unsigned char *pair, mr_error *error)
     size_t size = size_of_pair(&runs->order->layout, pair);
     if (p->used + size > runs->frame) {
         MR_TRY(put_frame(p, error));
-        MR_TRY(mr_spill_buffer_room(&runs->buffer, size > runs->frame ? size : runs->frame, error));
+        MR_TRY(mr_spill_room_grow(&runs->buffer.bytes, size > runs->frame ? size : runs->frame,
+                                  error));
     }
-    memcpy(runs->buffer.bytes + p->used, pair, size);
+    memcpy(runs->buffer.bytes.bytes + p->used, pair, size);
     p->used += size;
     return MR_OK;
 }
@@ -120,7 +122,7 @@ mr_status mr_runs_add(mr_runs *runs, const mr_pair_ref *refs, size_t count, mr_e
     if (count == 0)
         return MR_OK;
     MR_TRY(room_for_run(runs, error));
-    MR_TRY(mr_spill_buffer_room(&runs->buffer, runs->frame, error));
+    MR_TRY(mr_spill_room_grow(&runs->buffer.bytes, runs->frame, error));
     start_packing(&p, runs, size_of_pairs(&runs->order->layout, refs, count));
     for (size_t i = 0; i < count; i++)
         MR_TRY(put_pair(&p, refs[i].pair, error));
@@ -153,7 +155,7 @@ static mr_status merge_some(mr_runs *runs, size_t from, size_t many, mr_error *e
     uint64_t bytes = 0;
     for (size_t i = 0; i < many; i++)
         bytes += some[i].raw;
-    mr_status status = mr_spill_buffer_room(&runs->buffer, runs->frame, error);
+    mr_status status = mr_spill_room_grow(&runs->buffer.bytes, runs->frame, error);
     if (status == MR_OK)
         status = mr_merge_start(&merge, runs->order, runs->spill, some, many, 0, true, error);
     if (status == MR_OK)
@@ -185,7 +187,14 @@ static size_t smallest_row(const mr_runs *runs, size_t many)
     return at;
 }
 
-/* How many runs can be merged at once with so much memory. */
+/* What is left of memory for readers, where so much is needed for something else. */
+static size_t memory_beside(const mr_runs *runs, size_t other)
+{
+    other += runs->longest; /* columns */
+    return runs->memory > other ? runs->memory - other : 0;
+}
+
+/* How many runs can be merged at once. */
 static size_t at_once(const mr_runs *runs, size_t memory)
 {
     size_t most = memory / mr_merge_least(runs->longest);
@@ -195,8 +204,8 @@ static size_t at_once(const mr_runs *runs, size_t memory)
 /* As few runs as one merge can take. */
 static mr_status make_few(mr_runs *runs, mr_error *error)
 {
-    size_t writing = WRITING + runs->longest, last = at_once(runs, runs->memory);
-    size_t most = at_once(runs, runs->memory > writing ? runs->memory - writing : 0);
+    size_t last = at_once(runs, memory_beside(runs, 0));
+    size_t most = at_once(runs, memory_beside(runs, WRITING + 2 * runs->longest));
     while (runs->count > last) {
         size_t many = runs->count - last + 1;
         many = many < most ? many : most;
@@ -210,7 +219,7 @@ static size_t chunk_of(const mr_runs *runs)
 {
     if (runs->count == 0)
         return 0;
-    size_t share = runs->memory / runs->count, least = mr_merge_least(runs->longest);
+    size_t share = memory_beside(runs, 0) / runs->count, least = mr_merge_least(runs->longest);
     size_t chunk = mr_spill_reader_least(runs->longest) + (share > least ? share - least : 0);
     return chunk < CHUNK_MOST ? chunk : CHUNK_MOST;
 }
@@ -218,7 +227,7 @@ static size_t chunk_of(const mr_runs *runs)
 static void set_consume(mr_runs *runs, bool consume)
 {
     for (size_t i = 0; i < runs->merge.count; i++)
-        runs->merge.readers[i].consume = consume;
+        runs->merge.sources[i].reader.consume = consume;
 }
 
 mr_status mr_runs_rewind(mr_runs *runs, mr_error *error)

@@ -114,7 +114,7 @@ static void test_round_trip(void)
     CU_ASSERT_EQUAL(mr_spill_packed(spill), packed);
     CU_ASSERT(packed < raw * 3 / 4);
     CU_ASSERT(scratch_taken() < packed + EXTENTS * 4096 + 65536);
-    CU_ASSERT(buffer.packed_capacity <= 2 * SLAB + 4096 && buffer.bytes_capacity == 0);
+    CU_ASSERT(buffer.packed.capacity <= 2 * SLAB + 4096 && buffer.bytes.capacity == 0);
     for (int i = 0; i < EXTENTS; i++) {
         check_frames(spill, &all[EXTENTS - 1 - i], 0);
         check_frames(spill, &all[i], SLAB);
