@@ -93,7 +93,8 @@ typedef struct mr_set_options {
     mr_shape shape;
     mr_spread spread;
     bool ordered; /* pairs keep their place in the input: 8 bytes each. Of a set made from another:
-                     the place of the pair it comes from, so that other one has to be ordered */
+                     the place of the pair it comes from, so that other one has to be ordered;
+                     what a kernel puts for one key of it stands in the order it was put in */
     bool same_keys;   /* of reduce and cogroup: the kernel puts only pairs of the key it was called
                          with, so the new set lies as the old one does and nothing moves */
     bool consume;     /* the source is freed while it is read: memory is needed for one of the two.
