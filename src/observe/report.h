@@ -24,6 +24,7 @@ typedef struct mr_rank_report {
     uint64_t keys;          /* distinct on this rank after the map */
     uint64_t keys_owned;    /* after the exchange */
     uint64_t bytes_sent, bytes_received, messages_sent;
+    uint64_t pairs, spilled; /* put into sets here; and bytes of those that went to disk */
     uint64_t rows, bytes_written;
     uint64_t memory_peak; /* of counted memory */
     uint64_t rss_peak;    /* of the process */

@@ -69,6 +69,11 @@ size_t mr_number_of_i64(int64_t value, char *text)
     return sign + put_digits(sign ? 0 - (uint64_t)value : (uint64_t)value, text + sign);
 }
 
+size_t mr_number_of_u64(uint64_t value, char *text)
+{
+    return put_digits(value, text);
+}
+
 __extension__ typedef unsigned __int128 wide;
 
 /* What the digits of a number of doubles' usual size are looked for among: all in one unit, so

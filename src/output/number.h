@@ -17,6 +17,7 @@
 
 /* Write at most MR_NUMBER_TEXT bytes, no terminator, and return how many. */
 size_t mr_number_of_i64(int64_t value, char *text);
+size_t mr_number_of_u64(uint64_t value, char *text);
 size_t mr_number_of_f64(double value, char *text);
 
 #endif

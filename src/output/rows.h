@@ -5,6 +5,7 @@
 #define MR_OUTPUT_ROWS_H
 
 #include "output/format.h"
+#include "output/number.h"
 
 /* Makes the text larger by at least `size`; NULL, with text->failed set, when that cannot be. */
 char *mr_text_grow(mr_text *text, size_t size);
@@ -18,9 +19,19 @@ static inline char *mr_text_room(mr_text *text, size_t size)
     return text->data + text->size;
 }
 
+/* A cell that holds a number, as text: at most MR_NUMBER_TEXT bytes. */
+static inline size_t mr_number_of_cell(const mr_cell *cell, char *text)
+{
+    if (cell->type == MR_TYPE_I64)
+        return mr_number_of_i64(cell->as.i64, text);
+    if (cell->type == MR_TYPE_U64)
+        return mr_number_of_u64(cell->as.u64, text);
+    return mr_number_of_f64(cell->as.f64, text);
+}
+
 /* Appends a number as text. */
-void mr_text_add_i64(mr_text *text, int64_t value);
-void mr_text_add_f64(mr_text *text, double value);
+void mr_text_add_u64(mr_text *text, uint64_t value);
+void mr_text_add_number(mr_text *text, const mr_cell *cell);
 
 /* The name of a cell's column. Of several columns with one name, the second has the number 2. */
 typedef struct mr_column {

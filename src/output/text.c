@@ -1,6 +1,5 @@
 /* output/text.c: a growing piece of text. Its memory counts in the budget. */
 #include "base/memory.h"
-#include "output/number.h"
 #include "output/rows.h"
 
 #include <stdarg.h>
@@ -72,16 +71,14 @@ void mr_text_printf(mr_text *text, const char *format, ...)
     text->size += (size_t)size;
 }
 
-void mr_text_add_i64(mr_text *text, int64_t value)
+void mr_text_add_u64(mr_text *text, uint64_t value)
 {
-    char *room = mr_text_room(text, MR_NUMBER_TEXT);
-    if (room)
-        text->size += mr_number_of_i64(value, room);
+    mr_text_add_number(text, &(mr_cell){.type = MR_TYPE_U64, .as.u64 = value});
 }
 
-void mr_text_add_f64(mr_text *text, double value)
+void mr_text_add_number(mr_text *text, const mr_cell *cell)
 {
     char *room = mr_text_room(text, MR_NUMBER_TEXT);
     if (room)
-        text->size += mr_number_of_f64(value, room);
+        text->size += mr_number_of_cell(cell, room);
 }

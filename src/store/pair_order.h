@@ -7,6 +7,7 @@
 #define MR_STORE_PAIR_ORDER_H
 
 #include "store/pairs.h"
+#include "store/radix.h"
 
 #include <mapred/set.h>
 
@@ -29,18 +30,35 @@ typedef struct mr_pair_order {
     void *context;
 } mr_pair_order;
 
-/* A pair with the first 64 bits of what it is ordered by (0 with MR_BY_COMPARE). */
-typedef struct mr_pair_ref {
-    uint64_t prefix;
-    const unsigned char *pair;
-} mr_pair_ref;
+/* A pair as it is compared, whatever layout it lies in. */
+typedef struct mr_placed {
+    mr_pair pair;
+    uint64_t place;
+} mr_placed;
 
+static inline mr_placed mr_placed_read(const mr_pair_layout *layout, const unsigned char *pair)
+{
+    mr_placed placed;
+    mr_pair_read(layout, pair, &placed.pair);
+    placed.place = mr_pair_place(layout, pair);
+    return placed;
+}
+
+/* The first 64 bits of what a pair is ordered by (0 with MR_BY_COMPARE): of two pairs the one with
+ * less comes first. */
 uint64_t mr_pair_prefix(const mr_pair_order *order, const unsigned char *pair);
+/* The same for `count` pairs one after the other; returns where they end. */
+const unsigned char *mr_pair_refs(const mr_pair_order *order, const unsigned char *pairs,
+                                  size_t count, mr_pair_ref *refs);
+
 /* Below, at or above zero. Prefixes have to be those of mr_pair_prefix. */
 int mr_pair_compare(const mr_pair_order *order, mr_pair_ref a, mr_pair_ref b);
+/* The same without prefixes; order->layout is not looked at. */
+int mr_placed_compare(const mr_pair_order *order, const mr_placed *a, const mr_placed *b);
+
 /* Sorts fewer than 2^32 refs; `scratch` holds as many. What their prefixes are afterwards is
- * nobody's business, but where keys are of 8 bytes or fewer, the order is by key upwards and ties
- * are MR_TIES_NONE, they are still there. */
+ * nobody's business, but where keys are of 8 bytes or fewer in a fixed layout, the order is by key
+ * and ties are MR_TIES_NONE, they are still there, and pairs are not looked at. */
 void mr_pair_sort(const mr_pair_order *order, mr_pair_ref *refs, mr_pair_ref *scratch,
                   size_t count);
 

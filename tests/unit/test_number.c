@@ -20,6 +20,15 @@ static void expect_i64(int64_t value)
     CU_ASSERT_EQUAL_FATAL(memcmp(text, expected, written), 0);
 }
 
+static void expect_u64(uint64_t value)
+{
+    char expected[64], text[MR_NUMBER_TEXT];
+    int size = snprintf(expected, sizeof expected, "%" PRIu64, value);
+    size_t written = mr_number_of_u64(value, text);
+    CU_ASSERT_EQUAL_FATAL(written, (size_t)size);
+    CU_ASSERT_EQUAL_FATAL(memcmp(text, expected, written), 0);
+}
+
 static void test_integers(void)
 {
     uint64_t state = 1, power = 1;
@@ -27,11 +36,15 @@ static void test_integers(void)
         for (uint64_t around = 0; around < 3; around++) {
             expect_i64((int64_t)(power + around - 1));
             expect_i64((int64_t)(0 - (power + around - 1)));
+            expect_u64(power + around - 1);
         }
     expect_i64(INT64_MAX);
     expect_i64(INT64_MIN);
-    for (int i = 0; i < 200000; i++)
+    expect_u64(UINT64_MAX);
+    for (int i = 0; i < 200000; i++) {
         expect_i64((int64_t)random_next(&state) >> (i % 64));
+        expect_u64(random_next(&state) >> (i % 64));
+    }
 }
 
 static void expect_f64(double value, const char *expected)

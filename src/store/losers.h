@@ -1,0 +1,48 @@
+/*
+ * store/losers.h: a tree of losers: finds the first of many sources again when one of them has
+ * moved on, with one comparison a level. Sources are ordered by 64 bits; who owns the tree says
+ * which of two with the same bits comes first.
+ */
+#ifndef MR_STORE_LOSERS_H
+#define MR_STORE_LOSERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct mr_loser {
+    uint64_t prefix;
+    uint32_t source;
+} mr_loser;
+
+/* Node 1 is the root, 2n and 2n + 1 are below n, and source s is the leaf count + s. A node holds
+ * who lost there. */
+typedef struct mr_losers {
+    mr_loser *nodes; /* `count` of them, the first of which is not used */
+    size_t count;
+} mr_losers;
+
+/* Whether `a` comes before `b`, which has the same prefix. */
+typedef bool mr_losers_tie(const void *context, mr_loser a, mr_loser b);
+
+/* `moved` has a new prefix, not below its last: plays against those it meets on its way up. Returns
+ * who is first now. */
+static inline mr_loser mr_losers_replay(mr_losers *losers, mr_loser moved, mr_losers_tie *tie,
+                                        const void *context)
+{
+    for (size_t n = (losers->count + moved.source) / 2; n > 0; n /= 2) {
+        mr_loser other = losers->nodes[n];
+        bool before = other.prefix < moved.prefix;
+        if (__builtin_expect(other.prefix == moved.prefix, 0))
+            before = tie(context, other, moved);
+        losers->nodes[n] = before ? moved : other;
+        moved = before ? other : moved;
+    }
+    return moved;
+}
+
+/* Plays all matches below node `n` of a new tree; `prefixes` of all sources. Returns the winner. */
+mr_loser mr_losers_play(mr_losers *losers, size_t n, const uint64_t *prefixes, mr_losers_tie *tie,
+                        const void *context);
+
+#endif
