@@ -249,7 +249,7 @@ static void test_bounds(void)
         if ((used = mr_memory_used()) > most)
             most = used;
     CU_ASSERT_EQUAL(error.code, MR_OK);
-    CU_ASSERT(most <= memory + RUNS * sizeof(mr_extent));
+    CU_ASSERT(most <= memory + RUNS * sizeof(mr_run));
     CU_ASSERT(taken < s.size * 11 / 10 || mr_spill_packed(spill) > taken);
     CU_ASSERT(scratch_taken() < 65536 || taken > s.size * 3 / 2);
     mr_runs_destroy(&runs);
@@ -279,7 +279,7 @@ static void test_errors(void)
     error = (mr_error){0};
     mr_runs_create(&runs, &s.order, spill, 1 << 20, 4096, &error);
     CU_ASSERT_EQUAL(mr_runs_add(runs, s.refs, s.count, &error), MR_OK);
-    scratch_flip(runs->runs[0].at + runs->runs[0].size / 2);
+    scratch_flip(runs->runs[0].extent.at + runs->runs[0].extent.size / 2);
     CU_ASSERT_EQUAL(mr_runs_rewind(runs, &error), MR_OK);
     size_t count = 0;
     while (mr_runs_next(runs, &pair, &error) == MR_OK && pair)
