@@ -42,8 +42,8 @@ static mr_status load(mr_merge *merge, size_t which, uint64_t *prefix, mr_error 
     mr_source *source = &merge->sources[which];
     size_t size = 0;
     MR_TRY(mr_spill_reader_next(&source->reader, &source->at, &size, error));
-    source->end = source->at + size;
     if (source->at) {
+        source->end = source->at + size;
         look_ahead(merge, which);
         *prefix = source->refs[0].prefix;
         return MR_OK;
