@@ -6,7 +6,6 @@
 #include "store/spill.h"
 
 #include <CUnit/Basic.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -403,11 +402,6 @@ static void test_full_disk(void)
     mr_spill_destroy(&spill);
 }
 
-static bool can_give_back(void)
-{
-    return fallocate(scratch_file(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096) == 0;
-}
-
 /* Disk space comes back, behind a reader too, and what is beside it stays. */
 static void test_release(void)
 {
@@ -417,7 +411,7 @@ static void test_release(void)
     mr_error error = {0};
     mr_spill_buffer buffer = {0};
     mr_spill *spill = open_spill();
-    bool can = can_give_back();
+    bool can = scratch_can_give_back();
     for (int i = 0; i < EXTENTS; i++) {
         make_frames(&random, &all[i], 20);
         mr_spill_write(spill, all[i].pieces, all[i].count, &buffer, &all[i].extent, &error);
