@@ -124,7 +124,7 @@ static mr_status read_ranges(reading *r, const mr_set_options *options, mr_set *
     if (!can_be_sampled(r->plan))
         return read_then_move(r, options, set);
     MR_TRY(sample_input(r, options, &ranges));
-    mr_set like = {.spread = MR_SPREAD_RANGE, .ranges = ranges};
+    mr_set like = {.spread = MR_SPREAD_RANGE, .total = ranges->piles, .ranges = ranges};
     known.like = &like;
     mr_status status = read_into(r, &known, set);
     if (status == MR_OK && options->sorted) {

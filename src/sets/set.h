@@ -14,6 +14,7 @@
 /* Ranges of keys; shared by sets that are spread alike. */
 typedef struct mr_ranges {
     int users;
+    uint32_t piles; /* of all ranks */
     mr_pair_cuts cuts;
 } mr_ranges;
 
