@@ -134,11 +134,79 @@ static mr_status next_page(mr_emitter *e, filling *f, uint32_t pile, size_t size
     return open_page(e, f, size, error);
 }
 
+#define BUNDLE ((size_t)64 << 10) /* bytes of pages that go to a rank together */
+
+/* Where a bundle is that takes another page of so many bytes. */
+static mr_page *bundle_for(mr_emitter *e, mr_page *bundle, uint32_t pile, size_t size,
+                           mr_error *error)
+{
+    if (bundle && bundle->capacity - bundle->size >= size)
+        return bundle;
+    if (bundle && post(e, bundle, pile, error) != MR_OK)
+        return NULL;
+    size_t capacity = sizeof(mr_leaf) + (size > BUNDLE ? size : BUNDLE);
+    bundle = mr_piles_page(e->shuffle->plan.into, capacity, &e->buffer, error);
+    if (!bundle)
+        return NULL;
+    bundle->size = sizeof(mr_leaf);
+    *mr_page_leaf(bundle) = (mr_leaf){.pile = MR_LEAF_BUNDLE};
+    return bundle;
+}
+
+/* Pages that are not full go to a rank together: one message instead of one for each pile. */
+static mr_status close_rank(mr_emitter *e, uint32_t first, mr_error *error)
+{
+    mr_page *bundle = NULL;
+    uint32_t pile = first;
+    for (; pile < first + e->shuffle->own; pile++) {
+        filling *f = &e->fillings[pile];
+        if (!f->page)
+            continue;
+        size_t used = (size_t)(f->at - f->page->bytes), size = sizeof(size_t) + mr_round8(used);
+        bundle = bundle_for(e, bundle, pile, size, error);
+        if (!bundle)
+            return error->code;
+        *mr_page_leaf(f->page) = (mr_leaf){.pile = pile, .count = (uint32_t)f->count};
+        memcpy(bundle->bytes + bundle->size, &used, sizeof used);
+        memcpy(bundle->bytes + bundle->size + sizeof used, f->page->bytes, used);
+        bundle->size += size;
+        mr_page_destroy(f->page);
+        *f = (filling){.at = NULL};
+    }
+    return bundle ? post(e, bundle, first, error) : MR_OK;
+}
+
+/* A page that stays here and is not full needs no more room than it has pairs. */
+static void trim(filling *f)
+{
+    size_t used = (size_t)(f->at - f->page->bytes);
+    mr_page *page = mr_page_trim(f->page, used);
+    f->page = page;
+    f->at = page->bytes + used;
+}
+
+static mr_status close_pages(mr_emitter *e, mr_error *error)
+{
+    const mr_shuffle *shuffle = e->shuffle;
+    bool one = e->count == 1;
+    for (uint32_t i = 0; i < e->count; i += one ? 1 : shuffle->own) {
+        if (!one && i != shuffle->first) {
+            MR_TRY(close_rank(e, i, error));
+            continue;
+        }
+        for (uint32_t pile = i; pile < (one ? 1 : i + shuffle->own); pile++) {
+            if (!e->fillings[pile].page)
+                continue;
+            trim(&e->fillings[pile]);
+            MR_TRY(seal(e, &e->fillings[pile], pile, error));
+        }
+    }
+    return MR_OK;
+}
+
 mr_status mr_emitter_close(mr_emitter *e, mr_error *error)
 {
-    for (uint32_t i = 0; i < e->count; i++)
-        if (e->fillings[i].page)
-            MR_TRY(seal(e, &e->fillings[i], i, error));
+    MR_TRY(close_pages(e, error));
     pthread_mutex_lock(&e->shuffle->lock);
     mr_status status = mr_pair_sample_merge(&e->shuffle->sample, &e->sample, error);
     pthread_mutex_unlock(&e->shuffle->lock);
