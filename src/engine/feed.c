@@ -49,7 +49,7 @@ static void tell_progress(mr_feed *feed)
         return;
     feed->told = now;
     mr_steal_tell(feed->stealing, atomic_load(&feed->done));
-    if (mr_comm_rank(job->comm) == 0)
+    if (mr_comm_rank(job->comm) == 0 && feed->unit_bytes > 0)
         mr_progress_update(&job->progress, feed->phase, mr_steal_told(feed->stealing));
 }
 

@@ -1,6 +1,8 @@
 /* sets/from.c: sets from inputs, from numbers, and from memory. */
 #include "sets/fold.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 
 /* A kernel over an input. */
@@ -135,6 +137,18 @@ static mr_status read_ranges(reading *r, const mr_set_options *options, mr_set *
     return status;
 }
 
+static void begin_reading(mr_job *job, const mr_plan *plan)
+{
+    job->read.files += plan->count;
+    job->read.bytes += mr_plan_bytes(plan);
+    job->read.splits += plan->splits;
+    job->read.block = plan->block;
+    const mr_settings *settings = job->settings;
+    if (mr_comm_rank(job->comm) == 0)
+        mr_progress_start(&job->progress, settings->progress, settings->quiet,
+                          plan->streams ? 0 : mr_plan_bytes(plan));
+}
+
 mr_status mr_set_from_input(mr_job *job, const mr_input_options *input, mr_map_kernel *kernel,
                             const mr_set_options *options, mr_set **set)
 {
@@ -143,15 +157,20 @@ mr_status mr_set_from_input(mr_job *job, const mr_input_options *input, mr_map_k
     reading r = {
         .making.job = job, .records = {input->records, input->record_size}, .kernel = kernel};
     *set = NULL;
+    double start = mr_clock_now();
     MR_TRY(make_plan(job, input, &r.plan));
     mr_status status;
+    begin_reading(job, r.plan);
     if (options->fold)
         status = mr_set_fold_input(job, r.plan, r.records, kernel, options, set);
     else if (options->spread == MR_SPREAD_RANGE && !options->like)
         status = read_ranges(&r, options, set);
     else
         status = read_into(&r, options, set);
+    if (mr_comm_rank(job->comm) == 0)
+        mr_progress_finish(&job->progress, mr_plan_bytes(r.plan));
     mr_plan_destroy(&r.plan);
+    job->report.seconds[MR_PHASE_MAP] += mr_clock_now() - start;
     return status;
 }
 
