@@ -7,6 +7,7 @@
 #include "store/spill.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lz4.h>
 #include <unistd.h>
 
@@ -64,6 +65,15 @@ static mr_status read_on(mr_spill_reader *reader, size_t size, mr_error *error)
     return MR_OK;
 }
 
+/* Asks for what will be read next, so that the disk works while others unpack and merge. */
+static void fetch_ahead(const mr_spill_reader *reader, size_t size)
+{
+    const mr_extent *left = &reader->left;
+    uint64_t next = size < left->size ? size : left->size;
+    if (next)
+        posix_fadvise(reader->spill->file, (off_t)left->at, (off_t)next, POSIX_FADV_WILLNEED);
+}
+
 static void give_back(mr_spill_reader *reader, uint64_t to)
 {
     mr_spill_release(reader->spill, (mr_extent){.at = reader->kept, .size = to - reader->kept});
@@ -90,6 +100,7 @@ static mr_status fill(mr_spill_reader *reader, size_t need, mr_error *error)
     if (reader->consume && behind - reader->kept >= GIVE_BACK)
         give_back(reader, behind);
     MR_TRY(read_on(reader, room - have, error));
+    fetch_ahead(reader, room);
     return reader->end >= need ? MR_OK : corrupted(reader, "the file ends there", error);
 }
 
