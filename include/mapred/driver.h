@@ -20,15 +20,27 @@ MR_API const char *mr_job_input(const mr_job *job, size_t number);
 /* Local. Bytes of this rank's budget that are free now. */
 MR_API uint64_t mr_job_memory_left(const mr_job *job);
 
-/* Collective. All ranks leave with the error of the first that failed (mr_job_fail), or go on. A
- * driver calls it after each piece of work that may fail on one rank alone. */
+/* Collective. All ranks leave with the error of the first that failed (mr_job_fail) or of a signal
+ * that came, or go on. A driver calls it after each piece of work that may fail on one rank alone,
+ * and in loops. */
 MR_API mr_status mr_job_agree(mr_job *job);
 
-/* Local. Adds to a named counter of the job, shown with -v and in the report. */
+/* Local. Adds to a named counter of the job, shown with -v and in the report. The name is copied.
+ */
 MR_API void mr_job_add(mr_job *job, const char *counter, int64_t value);
 
-/* Collective. Each of `count` numbers over all ranks, in place, on all of them. Sums of doubles are
- * the same bits for any number of ranks only where the terms are: see MR_SUM_F64. */
+/*
+ * What follows begins with an agreement as mr_job_agree makes it. Where that fails nothing is done:
+ * numbers stay this rank's own, bytes of other ranks become zeros, and mr_job_agree or the end of
+ * the driver tells why.
+ *
+ * Collective. Each of `count` numbers over all ranks, in place. All ranks get the same bits, so a
+ * decision made by them is the same everywhere. Integers wrap around. A NaN on any rank makes
+ * smallest and largest a NaN. A sum of doubles is rounded as it is added up: another number of
+ * ranks means other terms in another order, and so other last bits, except where no addition rounds
+ * (whole numbers below 2^53, say). What has to be the same bytes for any number of ranks is folded
+ * with MR_SUM_F64, or added up as integers.
+ */
 MR_API void mr_all_sum_i64(mr_job *job, int64_t *numbers, size_t count);
 MR_API void mr_all_sum_f64(mr_job *job, double *numbers, size_t count);
 MR_API void mr_all_min_i64(mr_job *job, int64_t *numbers, size_t count);
@@ -36,7 +48,7 @@ MR_API void mr_all_max_i64(mr_job *job, int64_t *numbers, size_t count);
 MR_API void mr_all_min_f64(mr_job *job, double *numbers, size_t count);
 MR_API void mr_all_max_f64(mr_job *job, double *numbers, size_t count);
 MR_API void mr_all_or_u64(mr_job *job, uint64_t *numbers, size_t count);
-/* Collective. The sum over the ranks before this one. */
+/* Collective. The sum over the ranks before this one; 0 where the agreement fails. */
 MR_API uint64_t mr_all_before(mr_job *job, uint64_t number);
 /* Collective. `size` bytes of rank `from` to all, in place. Any size. */
 MR_API void mr_all_broadcast(mr_job *job, int from, void *bytes, uint64_t size);

@@ -221,12 +221,18 @@ static inline bool mr_pairs_next(mr_pairs *pairs, mr_pair *pair)
     return true;
 }
 
+/* A pair with the first 64 bits of what it is ordered by. */
+typedef struct mr_pair_ref {
+    uint64_t prefix;
+    const unsigned char *pair;
+} mr_pair_ref;
+
 /*
  * The values of one key, one after the other: what a reduce kernel is called with. They may be more
  * than memory holds; a value is valid until the next one is asked for.
  */
 typedef struct mr_values {
-    const unsigned char *const *at, *const *end; /* pairs that are in memory */
+    const mr_pair_ref *at, *end; /* pairs that are in memory */
     const mr_pair_layout *layout;
     void *self;
 } mr_values;
@@ -240,7 +246,7 @@ static inline bool mr_values_next(mr_values *values, mr_bytes *value)
     if (__builtin_expect(values->at == values->end, 0) && !mr_values_more(values))
         return false;
     mr_pair pair;
-    mr_pair_read(values->layout, *values->at++, &pair);
+    mr_pair_read(values->layout, values->at++->pair, &pair);
     *value = pair.value;
     return true;
 }

@@ -56,6 +56,10 @@ static inline mr_status mr_out_pair_f64(mr_out *out, double key, mr_bytes value)
     return mr_out_pair(out, MR_BYTES(image), value);
 }
 
+/* Local. In kernels over a range of numbers, for ordered sets: the place of the pairs put from now
+ * on. Elsewhere places follow from the input. */
+MR_API void mr_out_at(mr_out *out, uint64_t place);
+
 /* Local. The `context` of the options that the set is made with. */
 MR_API void *mr_out_context(const mr_out *out);
 
@@ -74,12 +78,23 @@ typedef enum mr_values_order {
     MR_VALUES_ANY /* for kernels whose result does not depend on it: the fastest */
 } mr_values_order;
 
+/* What a set is put in order by. Ties are in the total order described above. */
+typedef enum mr_sort_by { MR_BY_KEY = 0, MR_BY_VALUE = 1, MR_BY_COMPARE = 2 } mr_sort_by;
+typedef struct mr_sort_options {
+    mr_sort_by by;
+    bool descending; /* ties still stand upwards */
+    int (*compare)(void *context, const mr_pair *a, const mr_pair *b); /* MR_BY_COMPARE */
+    void *context;
+    bool consume; /* of mr_set_sort: see mr_set_options */
+} mr_sort_options;
+
 /* How a new set is made. Zeros are the defaults: bytes to bytes, spread by hash. */
 typedef struct mr_set_options {
     mr_shape shape;
     mr_spread spread;
     bool ordered; /* pairs keep their place in the input: 8 bytes each. Of a set made from another:
-                     the place of the pair it comes from, so that other one has to be ordered */
+                     the place of the pair it comes from, so that other one has to be ordered;
+                     what a kernel puts for one key of it stands in the order it was put in */
     bool same_keys;   /* of reduce and cogroup: the kernel puts only pairs of the key it was called
                          with, so the new set lies as the old one does and nothing moves */
     bool consume;     /* the source is freed while it is read: memory is needed for one of the two.
@@ -91,9 +106,11 @@ typedef struct mr_set_options {
                             fold's accumulators, one a key; leave `shape.value` alone */
     uint64_t (*owner)(void *context, mr_bytes key, uint64_t owners); /* MR_SPREAD_OWNER: below
                                                                          `owners`, the ranks */
-    const mr_set *like; /* MR_SPREAD_RANGE: the same ranges as this set's */
-    void *context;      /* for kernels: mr_out_context */
-    const char *name;   /* in messages and reports */
+    const mr_set *like;            /* MR_SPREAD_RANGE: the same ranges as this set's */
+    const mr_sort_options *sorted; /* MR_SPREAD_RANGE: put in this order while it is made, as
+                                      mr_set_sort does afterwards: ranges may then divide a key */
+    void *context;                 /* for kernels: mr_out_context */
+    const char *name;              /* in messages and reports */
 } mr_set_options;
 
 /* What an input is made of. */
@@ -164,15 +181,6 @@ typedef mr_status mr_join_kernel(mr_out *out, mr_bytes key, const mr_bytes *left
 MR_API mr_status mr_set_join(mr_set *left, mr_set *right, mr_join_how how, mr_join_kernel *kernel,
                              const mr_set_options *options, mr_set **to);
 
-/* What a set is put in order by. Ties are in the total order described above. */
-typedef enum mr_sort_by { MR_BY_KEY = 0, MR_BY_VALUE = 1, MR_BY_COMPARE = 2 } mr_sort_by;
-typedef struct mr_sort_options {
-    mr_sort_by by;
-    bool descending; /* ties still stand upwards */
-    int (*compare)(void *context, const mr_pair *a, const mr_pair *b); /* MR_BY_COMPARE */
-    void *context;
-} mr_sort_options;
-
 /* In order over all ranks: rank 0 has the first pairs. Of the same size on all ranks, whatever the
  * keys are. Moves b; n log n. */
 MR_API mr_status mr_set_sort(mr_set *set, const mr_sort_options *options, mr_set **to);
@@ -225,6 +233,7 @@ typedef struct mr_write_options {
     void (*text)(void *context, mr_pair pair, mr_text *text); /* writes bytes of its own instead of
                                                                  rows; the format is then ignored */
     void *context;
+    bool consume; /* see mr_set_options */
 } mr_write_options;
 
 /* The set in its total order, or that of its last sort, where -o says. Sorts it if it is not. A job

@@ -26,6 +26,12 @@ uint64_t mr_memory_peak(void)
     return atomic_load(&peak);
 }
 
+bool mr_memory_is_tight(uint64_t more)
+{
+    uint64_t limit = atomic_load_explicit(&budget, memory_order_relaxed);
+    return limit && mr_memory_used() + more > limit / 8 * 5;
+}
+
 static void give_back(uint64_t size)
 {
     atomic_fetch_sub_explicit(&used, size, memory_order_relaxed);

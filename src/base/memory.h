@@ -7,12 +7,19 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* Sets the budget in bytes; 0 is no limit. */
 void mr_memory_set_budget(uint64_t bytes);
 uint64_t mr_memory_budget(void);
+
+/*
+ * Whether `more` bytes would take more than five eighths of the budget: who holds things that can
+ * go to disk should write some of them now. The rest is for who has to finish what it is at.
+ */
+bool mr_memory_is_tight(uint64_t more);
 
 /* What is allocated now, and the most that ever was. */
 uint64_t mr_memory_used(void);

@@ -408,5 +408,5 @@ mr_status mr_options_check(const mr_app *app, const char *path, mr_error *error)
 
 bool mr_options_need_input(const mr_app *app)
 {
-    return app && (!app->usage || (app->usage[0] && app->usage[0] != '['));
+    return app && !app->run && (!app->usage || (app->usage[0] && app->usage[0] != '['));
 }

@@ -79,7 +79,8 @@ mr_status mr_options_parse_with(mr_request *request, const mr_request_source *so
  */
 mr_status mr_options_check(const mr_app *app, const char *path, mr_error *error);
 
-/* Whether the app reads inputs: unless its usage begins with a bracket or is empty. */
+/* Whether the app needs inputs: unless its usage begins with a bracket or is empty. A driver sees
+ * for itself. */
 bool mr_options_need_input(const mr_app *app);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "cli/options.h"
 #include "comm/comm.h"
-#include "engine/job.h"
+#include "sets/run.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -83,9 +83,8 @@ static mr_status run_on_ranks(const mr_call *call, mr_comm *comm, bool dry_run, 
         goto out;
     if (dry_run)
         ready.request.settings.dry_run = true;
-    status = mr_job_main(comm, mr_plugin_app(ready.plugin), mr_plugin_path(ready.plugin),
-                         ready.state, &ready.request.settings, ready.request.inputs,
-                         ready.request.input_count, error);
+    status = mr_run_main(comm, mr_plugin_app(ready.plugin), ready.state, &ready.request.settings,
+                         ready.request.inputs, ready.request.input_count, error);
 out:
     clean_up(&ready);
     return status;

@@ -3,6 +3,7 @@
  * What they carry is small; data goes through exchange.c.
  */
 #include "comm/internal.h"
+#include "comm/vector.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -18,18 +19,6 @@ mr_status mr_comm_agree(mr_comm *comm, mr_error *error)
     return error->code;
 }
 
-/* Broadcasts any number of bytes in pieces that an int can count. */
-static void broadcast_all(mr_comm *comm, char *bytes, size_t size)
-{
-    const size_t most = (size_t)1 << 30;
-    while (size > 0) {
-        size_t piece = size < most ? size : most;
-        MPI_Bcast(bytes, (int)piece, MPI_BYTE, 0, comm->world);
-        bytes += piece;
-        size -= piece;
-    }
-}
-
 mr_status mr_comm_broadcast(mr_comm *comm, void **bytes, size_t *size, mr_error *error)
 {
     uint64_t length = *size;
@@ -42,7 +31,7 @@ mr_status mr_comm_broadcast(mr_comm *comm, void **bytes, size_t *size, mr_error 
                          *size);
     }
     MR_TRY(mr_comm_agree(comm, error));
-    broadcast_all(comm, *bytes, *size);
+    mr_vector_broadcast(comm, 0, *bytes, *size, 0);
     return MR_OK;
 }
 

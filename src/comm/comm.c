@@ -52,7 +52,8 @@ static mr_status find_node(mr_comm *comm, mr_error *error)
     MPI_Comm_rank(node, &comm->node_rank);
     MPI_Comm_size(node, &comm->node_size);
     comm->node_ranks = calloc((size_t)comm->node_size, sizeof *comm->node_ranks);
-    if (!comm->node_ranks)
+    comm->counts = calloc(2 * (size_t)comm->size, sizeof *comm->counts);
+    if (!comm->node_ranks || !comm->counts)
         mr_error_set(error, MR_NO_MEMORY, "out of memory: starting up");
     mr_status status = mr_comm_agree(comm, error);
     if (status == MR_OK)
@@ -93,6 +94,7 @@ void mr_comm_finish(mr_comm **comm)
     MPI_Comm_free(&(*comm)->post);
     MPI_Finalize();
     free((*comm)->node_ranks);
+    free((*comm)->counts);
     free(*comm);
     *comm = NULL;
 }

@@ -13,6 +13,7 @@ struct mr_comm {
     int rank, size;
     int node_rank, node_size;
     int *node_ranks; /* the world ranks of this node, in order */
+    int *counts;     /* two for each rank: room for a collective that takes lists of them */
     char host[MPI_MAX_PROCESSOR_NAME];
 };
 

@@ -21,9 +21,10 @@ static mr_slot *add_slot(mr_out *out, uint64_t hash)
     mr_out_self *self = self_of(out);
     if (mr_table_is_there(self))
         return mr_table_add(self, hash);
-    mr_error_set(&self->error, MR_BAD_PLUGIN,
-                 "wrong call in kernel: %s: its keys are dense: use mr_out_dense_add_...",
-                 self->app->name);
+    const char *instead = out->fold ? "its keys are dense: use mr_out_dense_add_..."
+                                    : "nothing is folded here: use mr_out_pair";
+    mr_error_set(&self->error, MR_BAD_PLUGIN, "wrong call in kernel: %s: %s", self->app->name,
+                 instead);
     return NULL;
 }
 
@@ -86,7 +87,7 @@ static mr_status wrong_value(mr_out *out, const char *what)
 {
     return mr_error_set(&self_of(out)->error, MR_BAD_PLUGIN,
                         "wrong call in kernel: %s: the fold '%s' takes no %s: declare another fold",
-                        self_of(out)->app->name, out->fold->name, what);
+                        self_of(out)->app->name, out->fold ? out->fold->name : "none", what);
 }
 
 mr_status mr_out_fold_i64(mr_out *out, void *accumulator, int64_t value)
@@ -114,7 +115,7 @@ mr_status mr_out_dense_range(mr_out *out, uint64_t index)
 mr_status mr_out_add_bytes(mr_out *out, mr_bytes key, mr_bytes value)
 {
     mr_out_self *self = self_of(out);
-    if (!(out->fold->flags & MR_FOLD_FIRST) || out->fold == MR_TEXT)
+    if (!out->fold || !(out->fold->flags & MR_FOLD_FIRST) || out->fold == MR_TEXT)
         return wrong_value(out, "bytes");
     mr_first *first = mr_out_slot(out, key);
     if (!first)
@@ -163,6 +164,9 @@ mr_status mr_out_add_line(mr_out *out, mr_bytes line)
 void mr_out_begin_block(mr_out_self *self, const mr_block *block)
 {
     self->out.block = block;
+    self->last_record = NULL;
+    if (self->places && block && self->plan)
+        self->block_place = mr_plan_place(self->plan, block->file_index) + block->offset;
 }
 
 /* A number as bytes in whose order numbers stand. */

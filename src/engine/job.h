@@ -1,6 +1,7 @@
 /*
- * engine/job.h: one job from its inputs to its result: plan, map, combine, sort, write. Each phase
- * is a file of this folder and ends with all ranks agreeing on whether it worked.
+ * engine/job.h: one job from its inputs to its result: what comes before and after the work, the
+ * work of an app that folds (plan, map, combine, sort, write) and of a driver. Each phase is a file
+ * of this folder and ends with all ranks agreeing on whether it worked.
  */
 #ifndef MR_ENGINE_JOB_H
 #define MR_ENGINE_JOB_H
@@ -27,32 +28,62 @@ struct mr_job {
     mr_error *error;
     mr_share share;
     unsigned threads;
-    mr_plan *plan;
-    mr_store *store; /* after the map, what this rank folded; after combining, what it owns */
+    const char *scratch; /* the folder for what exceeds memory */
+    mr_plan *plan;       /* of the job's inputs; NULL for a driver */
+    mr_store *store;     /* after the map, what this rank folded; after combining, what it owns */
     unsigned char *dense;
     mr_order order;
     mr_target target;
     mr_commit *commit; /* rank 0 */
+    bool written;      /* the job's own output: all that is missing is the commit */
+    bool failed;       /* all ranks know of the error (see mr_job_agree) */
     mr_progress progress;
     mr_rank_report report;
     mr_out_counter counters[MR_JOB_COUNTERS];
     int counter_count;
+    mr_hot_key hot[MR_HOT_KEYS]; /* rank 0 */
+    int hot_count;
+    char *names[MR_JOB_COUNTERS]; /* of counters, where the job has to keep them itself */
+    int name_count;
     double start;
     uint64_t rows, bytes; /* of the whole result, on all ranks */
 };
 
 /*
- * Collective. Runs an app whose `state` (app->state_size bytes) holds its options. On failure all
- * ranks return the same status, and `error` holds the same text on all of them.
+ * Collective. Before and after the work. A job begins with who, what and where filled in (`comm` to
+ * `input_count`, and `error`); `begin` takes the rank's share of the node, sets the app up, and
+ * looks at output and scratch. `finish` commits what is written, if all went well so far, tells
+ * about the job and frees all it has, also after a `begin` that failed.
  */
-mr_status mr_job_main(mr_comm *comm, const mr_app *app, const char *plugin_path, void *state,
-                      const mr_settings *settings, const char *const *inputs, size_t input_count,
-                      mr_error *error);
+mr_status mr_job_begin(mr_job *job);
+mr_status mr_job_finish(mr_job *job, mr_status status);
+
+/* Collective. What `-o path` would mean for this job, looked at before anything is written. */
+mr_status mr_job_target_of(mr_job *job, const char *path, mr_target *target);
+
+/* The work: collective, and none of it commits. */
+mr_status mr_job_drive(mr_job *job);
+
+/* Collective. Makes the temporary of the job's own output and removes it, and looks whether there
+ * can be a report: what can't be written is told before the work, and a job that is killed in the
+ * middle of it leaves nothing behind. */
+mr_status mr_job_output_try(mr_job *job);
+/* Collective. Makes it for good. Who has written it sets `written`. */
+mr_status mr_job_output_begin(mr_job *job);
+
+/* Collective. Lists what the paths name on rank 0 and makes a plan of it, the same on all ranks.
+ * Owned by the caller. */
+mr_status mr_plan_make(mr_job *job, const char *const *paths, size_t count, mr_plan **plan);
+/* Local. Says what the job is about to do. */
+void mr_job_explain(const mr_job *job);
+
+/* Collective. Runs a phase, unless the job is interrupted, and adds up how long it takes. */
+mr_status mr_job_timed(mr_job *job, int phase, mr_status (*run)(mr_job *));
 
 /* The phases. Each is collective and ends in agreement. */
 mr_status mr_job_plan(mr_job *job);
-mr_status mr_job_map(mr_job *job);
 mr_status mr_job_combine(mr_job *job);
+mr_status mr_job_arrange(mr_job *job); /* into the rows that were asked for */
 mr_status mr_job_top(mr_job *job);
 mr_status mr_job_write(mr_job *job);
 

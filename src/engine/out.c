@@ -32,7 +32,7 @@ mr_status mr_out_create(mr_out_self **result, const mr_app *app, mr_store *store
                         uint64_t most, int thread, int threads, mr_error *error)
 {
     mr_out_self *self = *result = calloc(1, sizeof *self);
-    size_t value = mr_fold_room(app->fold);
+    size_t value = app->fold ? mr_fold_room(app->fold) : 0;
     unsigned char *identity = calloc(1, value + 8);
     void *local = calloc(1, app->local_size + 1);
     if (!self || !identity || !local) {
@@ -49,11 +49,13 @@ mr_status mr_out_create(mr_out_self **result, const mr_app *app, mr_store *store
     self->value = value;
     self->identity = identity;
     self->local = local;
+    self->out.self = self;
+    mr_table_none(self);
+    if (!app->fold)
+        return MR_OK;
     mr_fold_fill(app->fold, identity, 1);
     self->out.fold = app->fold;
     self->out.plain_sum = (app->fold->flags & MR_FOLD_PLAIN_SUM) != 0;
-    self->out.self = self;
-    mr_table_none(self);
     if (app->key == MR_KEY_DENSE)
         return create_dense(self, error);
     return mr_table_create(self, cache, most, error);

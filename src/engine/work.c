@@ -1,5 +1,5 @@
-/* engine/work.c: the splits that a rank has still to do. Knows nothing of what a split is. */
-#include "engine/map.h"
+/* engine/work.c: the units that a rank has still to do. Knows nothing of what a unit is. */
+#include "engine/feed.h"
 
 void mr_work_start(mr_work *work, mr_range range)
 {
@@ -22,13 +22,13 @@ static void drop_empty(mr_work *work)
     }
 }
 
-bool mr_work_take(mr_work *work, uint64_t *split)
+bool mr_work_take(mr_work *work, uint64_t *unit)
 {
     pthread_mutex_lock(&work->lock);
     drop_empty(work);
     bool found = work->count > 0;
     if (found)
-        *split = work->ranges[0].begin++;
+        *unit = work->ranges[0].begin++;
     pthread_mutex_unlock(&work->lock);
     return found;
 }

@@ -210,3 +210,15 @@ size_t mr_plan_first_file(const mr_plan *plan, uint64_t split)
     }
     return low;
 }
+
+#define PLACE_BITS  53
+#define STREAM_BITS 46
+
+uint64_t mr_plan_place(const mr_plan *plan, uint64_t file)
+{
+    uint64_t streams = 0, units = plan->starts[plan->count] + plan->count;
+    for (uint64_t i = 0; plan->streams > 0 && i < file; i++)
+        streams += plan->files[i].kind == MR_FILE_STREAM;
+    uint64_t scale = (UINT64_C(1) << PLACE_BITS) / (units + 1);
+    return (plan->starts[file] + file) * scale + (streams << STREAM_BITS);
+}

@@ -66,4 +66,11 @@ uint64_t mr_plan_bytes(const mr_plan *plan);
  * split: they have no records. */
 size_t mr_plan_first_file(const mr_plan *plan, uint64_t split);
 
+/*
+ * A number for the first byte of a file; that of another byte is so much larger. It grows along all
+ * of the input, and stays below 2^54. Files whose size nobody knows are given room: compressed ones
+ * a large multiple of their size on disk, streams 2^46 bytes.
+ */
+uint64_t mr_plan_place(const mr_plan *plan, uint64_t file);
+
 #endif

@@ -23,9 +23,8 @@ static void put_cell(const mr_cell *cell, mr_text *text)
         mr_text_add(text, cell->as.bytes.data, cell->as.bytes.size);
         return;
     }
-    uint64_t bits = (uint64_t)cell->as.i64;
-    if (cell->type == MR_TYPE_F64)
-        memcpy(&bits, &cell->as.f64, sizeof bits);
+    uint64_t bits;
+    memcpy(&bits, &cell->as, sizeof bits);
     put_number(bits, 8, text);
 }
 

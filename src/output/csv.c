@@ -38,10 +38,8 @@ static void put_cell(const mr_cell *cell, mr_text *text)
 {
     if (cell->type == MR_TYPE_BYTES)
         put_field(cell->as.bytes, text);
-    else if (cell->type == MR_TYPE_I64)
-        mr_text_add_i64(text, cell->as.i64);
     else
-        mr_text_add_f64(text, cell->as.f64);
+        mr_text_add_number(text, cell);
 }
 
 void mr_csv_header(const mr_writer *writer, mr_text *text)
@@ -53,7 +51,7 @@ void mr_csv_header(const mr_writer *writer, mr_text *text)
             mr_text_add(text, ",", 1);
         put_field((mr_bytes){column.name, column.size}, text);
         if (column.number)
-            mr_text_add_i64(text, column.number);
+            mr_text_add_u64(text, column.number);
     }
     mr_text_add(text, "\n", 1);
 }

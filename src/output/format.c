@@ -5,6 +5,7 @@
 #include "output/number.h"
 #include "output/rows.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static mr_column column_at(const char *names, unsigned place)
@@ -26,7 +27,7 @@ static unsigned names_in(const char *names)
 
 unsigned mr_writer_columns(const mr_writer *writer)
 {
-    return 1 + names_in(writer->columns);
+    return writer->named ? writer->named_count : 1 + names_in(writer->columns);
 }
 
 static mr_column unnamed(unsigned place)
@@ -36,11 +37,13 @@ static mr_column unnamed(unsigned place)
 
 mr_column mr_writer_column(const mr_writer *writer, unsigned cell)
 {
+    if (cell < writer->named_count)
+        return writer->named[cell];
     if (cell == 0) {
         const char *name = writer->key_name ? writer->key_name : "key";
         return (mr_column){name, strlen(name), 0};
     }
-    unsigned names = writer->columns ? names_in(writer->columns) : 0;
+    unsigned names = writer->columns ? mr_writer_columns(writer) - 1 : 0;
     if (cell > names)
         return unnamed(cell - 1 - names);
     mr_column column = column_at(writer->columns, cell - 1);
@@ -51,6 +54,23 @@ mr_column mr_writer_column(const mr_writer *writer, unsigned cell)
     }
     column.number = same > 0 ? same + 1 : 0;
     return column;
+}
+
+void mr_writer_prepare(mr_writer *writer)
+{
+    unsigned count = mr_writer_columns(writer);
+    mr_column *named = malloc(count * sizeof *named);
+    for (unsigned i = 0; named && i < count; i++)
+        named[i] = mr_writer_column(writer, i);
+    writer->named = named;
+    writer->named_count = named ? count : 0;
+}
+
+void mr_writer_release(mr_writer *writer)
+{
+    free(writer->named);
+    writer->named = NULL;
+    writer->named_count = 0;
 }
 
 static void put(const char *words, mr_text *text)
@@ -91,10 +111,8 @@ static void put_laid_out(const mr_layout *layout, bool first, const mr_row *row,
     mr_bytes bytes = {digits, 0};
     if (key->type == MR_TYPE_BYTES)
         bytes = key->as.bytes;
-    else if (key->type == MR_TYPE_I64)
-        bytes.size = mr_number_of_i64(key->as.i64, digits);
     else
-        bytes.size = mr_number_of_f64(key->as.f64, digits);
+        bytes.size = mr_number_of_cell(key, digits);
     layout->row(text, bytes, accumulator);
 }
 

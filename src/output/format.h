@@ -24,6 +24,7 @@ typedef enum mr_format {
  *            type 1: i64, 8 bytes, two's complement
  *            type 2: f64, 8 bytes, IEEE 754
  *            type 3: u32 size, then that many bytes as they are
+ *            type 4: u64, 8 bytes
  *
  * A cell of 4 GiB or more does not fit: the text is marked as failed.
  */
@@ -45,6 +46,8 @@ typedef struct mr_writer {
     const char *key_name;    /* of cell 0 */
     const char *columns;     /* of the others, with commas between; see below */
     const mr_layout *layout; /* only for tsv; NULL: plain */
+    struct mr_column *named; /* all names, found once: see mr_writer_prepare */
+    unsigned named_count;
 } mr_writer;
 
 /*
@@ -53,6 +56,11 @@ typedef struct mr_writer {
  * a name, "" is no cell but the key. Csv has a header line and fills short rows up with empty
  * cells; json leaves cells out that a row does not have.
  */
+
+/* Finds the names of all columns, once instead of for each row; what is shown stays the same, also
+ * without it or when there is no memory. Undone by mr_writer_release. */
+void mr_writer_prepare(mr_writer *writer);
+void mr_writer_release(mr_writer *writer);
 
 /* What stands before the first row of a part, between two rows, and behind the last row. */
 void mr_writer_open(const mr_writer *writer, mr_text *text);

@@ -90,7 +90,7 @@ static void put_name(mr_column column, mr_text *text)
     mr_text_add(text, "\"", 1);
     put_inside((mr_bytes){column.name, column.size}, text);
     if (column.number)
-        mr_text_add_i64(text, column.number);
+        mr_text_add_u64(text, column.number);
     mr_text_add(text, "\":", 2);
 }
 
@@ -98,12 +98,10 @@ static void put_cell(const mr_cell *cell, mr_text *text)
 {
     if (cell->type == MR_TYPE_BYTES)
         put_string(cell->as.bytes, text);
-    else if (cell->type == MR_TYPE_I64)
-        mr_text_add_i64(text, cell->as.i64);
-    else if (isfinite(cell->as.f64))
-        mr_text_add_f64(text, cell->as.f64);
-    else
+    else if (cell->type == MR_TYPE_F64 && !isfinite(cell->as.f64))
         mr_text_add(text, "null", 4);
+    else
+        mr_text_add_number(text, cell);
 }
 
 void mr_json_row(const mr_writer *writer, const mr_row *row, mr_text *text)

@@ -18,9 +18,12 @@ static inline char *mr_text_room(mr_text *text, size_t size)
     return text->data + text->size;
 }
 
+/* A cell that holds a number, as text: at most MR_NUMBER_TEXT bytes. */
+size_t mr_number_of_cell(const mr_cell *cell, char *text);
+
 /* Appends a number as text. */
-void mr_text_add_i64(mr_text *text, int64_t value);
-void mr_text_add_f64(mr_text *text, double value);
+void mr_text_add_u64(mr_text *text, uint64_t value);
+void mr_text_add_number(mr_text *text, const mr_cell *cell);
 
 /* The name of a cell's column. Of several columns with one name, the second has the number 2. */
 typedef struct mr_column {

@@ -72,16 +72,23 @@ void mr_text_printf(mr_text *text, const char *format, ...)
     text->size += (size_t)size;
 }
 
-void mr_text_add_i64(mr_text *text, int64_t value)
+size_t mr_number_of_cell(const mr_cell *cell, char *text)
 {
-    char *room = mr_text_room(text, MR_NUMBER_TEXT);
-    if (room)
-        text->size += mr_number_of_i64(value, room);
+    if (cell->type == MR_TYPE_I64)
+        return mr_number_of_i64(cell->as.i64, text);
+    if (cell->type == MR_TYPE_U64)
+        return mr_number_of_u64(cell->as.u64, text);
+    return mr_number_of_f64(cell->as.f64, text);
 }
 
-void mr_text_add_f64(mr_text *text, double value)
+void mr_text_add_u64(mr_text *text, uint64_t value)
+{
+    mr_text_add_number(text, &(mr_cell){.type = MR_TYPE_U64, .as.u64 = value});
+}
+
+void mr_text_add_number(mr_text *text, const mr_cell *cell)
 {
     char *room = mr_text_room(text, MR_NUMBER_TEXT);
     if (room)
-        text->size += mr_number_of_f64(value, room);
+        text->size += mr_number_of_cell(cell, room);
 }

@@ -104,7 +104,7 @@ void mr_tsv_row(const mr_row *row, mr_text *text)
         else if (cell->type == MR_TYPE_I64)
             at += mr_number_of_i64(cell->as.i64, at);
         else
-            at += mr_number_of_f64(cell->as.f64, at);
+            at += mr_number_of_cell(cell, at);
     }
     *at++ = '\n';
     text->size = (size_t)(at - text->data);

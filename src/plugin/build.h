@@ -6,7 +6,7 @@
 
 #include "plugin/places.h"
 
-#define MR_BUILD_FLAGS "-std=gnu17 -O3 -fPIC -shared -Wall"
+#define MR_BUILD_FLAGS "-std=gnu17 -O3 -fPIC -shared -fopenmp -Wall"
 
 typedef struct mr_build {
     const char *source;

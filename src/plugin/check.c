@@ -22,7 +22,8 @@ static mr_status check_fold(const mr_app *app, const char *path, mr_error *error
 {
     const mr_fold *fold = app->fold;
     if (!fold)
-        return BAD("plugin is not whole: %s: it has no fold: set .fold, MR_COUNT for example",
+        return BAD("plugin is not whole: %s: it has no fold: set .fold, MR_COUNT for example, "
+                   "or .reduce",
                    path);
     if (!fold->merge)
         return BAD("plugin is not whole: %s: its fold has no merge function", path);
@@ -36,20 +37,87 @@ static mr_status check_fold(const mr_app *app, const char *path, mr_error *error
     return MR_OK;
 }
 
-static mr_status check_kinds(const mr_app *app, const char *path, mr_error *error)
+static mr_status check_input(const mr_app *app, const char *path, mr_error *error)
 {
     if ((unsigned)app->input > MR_INPUT_FILES)
         return BAD("plugin does not fit: %s: it has an unknown kind of input: %u", path,
                    (unsigned)app->input);
-    if ((unsigned)app->key > MR_KEY_DENSE)
-        return BAD("plugin does not fit: %s: it has an unknown kind of key: %u", path,
-                   (unsigned)app->key);
     if (app->input == MR_INPUT_RECORDS && app->record_size == 0)
         return BAD("plugin is not whole: %s: its records have no size: set .record_size", path);
+    return MR_OK;
+}
+
+static mr_status check_folded(const mr_app *app, const char *path, mr_error *error)
+{
+    MR_TRY(check_fold(app, path, error));
+    if ((unsigned)app->key > MR_KEY_TUPLE)
+        return BAD("plugin does not fit: %s: it has an unknown kind of key: %u", path,
+                   (unsigned)app->key);
+    if (app->key > MR_KEY_DENSE)
+        return BAD("plugin does not fit: %s: it folds, and its keys are not bytes, MR_KEY_I64 or "
+                   "MR_KEY_DENSE: set .key to one of them",
+                   path);
     if (app->key == MR_KEY_DENSE && app->dense_count == 0)
         return BAD("plugin is not whole: %s: it has dense keys, but no count: set .dense_count",
                    path);
     return MR_OK;
+}
+
+/* `name` is the field of the descriptor. */
+static mr_status check_shape(const mr_shape *shape, const char *name, const char *path,
+                             mr_error *error)
+{
+    const char *fields = shape->tuple;
+    if ((unsigned)shape->key > MR_KEY_TUPLE)
+        return BAD("plugin does not fit: %s: .%s has an unknown kind of key: %u", path, name,
+                   (unsigned)shape->key);
+    if ((unsigned)shape->value > MR_VALUE_NONE)
+        return BAD("plugin does not fit: %s: .%s has an unknown kind of value: %u", path, name,
+                   (unsigned)shape->value);
+    if (shape->key == MR_KEY_DENSE)
+        return BAD("plugin does not fit: %s: .%s has dense keys, which only a fold can have: use "
+                   "MR_KEY_U64",
+                   path, name);
+    if (shape->key != MR_KEY_TUPLE)
+        return MR_OK;
+    if (!fields || !*fields)
+        return BAD("plugin is not whole: %s: .%s has tuples as keys, but no fields: set .tuple",
+                   path, name);
+    if (fields[strspn(fields, "biuf")] != '\0')
+        return BAD("plugin does not fit: %s: .%s has tuples of '%s': a field is one of b i u f",
+                   path, name, fields);
+    return MR_OK;
+}
+
+static mr_status check_reduced(const mr_app *app, const char *path, mr_error *error)
+{
+    if (app->fold)
+        return BAD("plugin does not fit: %s: it has a reduce and a fold: set one of them", path);
+    MR_TRY(check_shape(&app->pairs, "pairs", path, error));
+    return check_shape(&app->result, "result", path, error);
+}
+
+static mr_status check_driver(const mr_app *app, const char *path, mr_error *error)
+{
+    const char *other = app->map      ? "map kernel"
+                        : app->reduce ? "reduce kernel"
+                        : app->fold   ? "fold"
+                                      : NULL;
+    if (other)
+        return BAD("plugin does not fit: %s: it has a driver and a %s: set .run alone", path,
+                   other);
+    return MR_OK;
+}
+
+/* An app is one of three: it maps and folds, it maps and reduces, or it has a driver. */
+static mr_status check_way(const mr_app *app, const char *path, mr_error *error)
+{
+    if (app->run)
+        return check_driver(app, path, error);
+    if (!app->map)
+        return BAD("plugin is not whole: %s: it has no map kernel: set .map, or .run", path);
+    MR_TRY(check_input(app, path, error));
+    return app->reduce ? check_reduced(app, path, error) : check_folded(app, path, error);
 }
 
 typedef struct place {
@@ -105,10 +173,7 @@ mr_status mr_app_check(const mr_app *app, const char *path, mr_error *error)
 {
     if (!app->name || !*app->name)
         return BAD("plugin is not whole: %s: it has no name: set .name", path);
-    if (!app->map)
-        return BAD("plugin is not whole: %s: it has no map kernel: set .map", path);
-    MR_TRY(check_fold(app, path, error));
-    MR_TRY(check_kinds(app, path, error));
+    MR_TRY(check_way(app, path, error));
     for (const mr_option *option = app->options; option && option->name; option++)
         MR_TRY(check_option(app, option, path, error));
     return MR_OK;

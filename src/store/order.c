@@ -45,6 +45,8 @@ static uint64_t value_prefix(const mr_order *order, const mr_record *record)
     mr_cell cell = value_cell(order, record);
     if (cell.type == MR_TYPE_I64)
         return (uint64_t)cell.as.i64 ^ sign_bit();
+    if (cell.type == MR_TYPE_U64)
+        return cell.as.u64;
     if (cell.type == MR_TYPE_F64)
         return image_of_f64(cell.as.f64);
     return prefix_of_bytes(cell.as.bytes, 0);

@@ -5,14 +5,7 @@
 #ifndef MR_STORE_RADIX_H
 #define MR_STORE_RADIX_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-/* A pair with 64 bits of what it is ordered by. */
-typedef struct mr_pair_ref {
-    uint64_t prefix;
-    const unsigned char *pair;
-} mr_pair_ref;
+#include <mapred/pair.h>
 
 /* Upwards and stable. Fewer than 2^32 refs; `scratch` holds as many. */
 void mr_radix_sort(mr_pair_ref *refs, mr_pair_ref *scratch, size_t count);

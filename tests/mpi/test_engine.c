@@ -3,8 +3,11 @@
  * right results, and errors that one rank alone has and all must end with.
  */
 #include "../unit/random.h"
-#include "engine/job.h"
 #include "ranks.h"
+#include "sets/run.h"
+#include "sets/sets.h"
+
+#include <mapred/driver.h>
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -21,6 +24,8 @@ typedef struct orders {
     int fails_in_setup; /* the rank that does; -1: none */
     int64_t fails_at;   /* the number the kernel fails at; -1: none */
     bool dense;
+    bool drives;      /* the same by way of a driver */
+    int fails_at_end; /* the rank whose driver does, when all is written; -1: none */
 } orders;
 
 static mr_status map(mr_out *out, mr_block *block)
@@ -41,9 +46,27 @@ static mr_status map(mr_out *out, mr_block *block)
     return MR_OK;
 }
 
+/* What a job without a driver does, in the driver's hands. */
+static mr_status drive(mr_job *job)
+{
+    const orders *wanted = mr_job_state(job);
+    const char *path = mr_job_input(job, 0);
+    CU_ASSERT_PTR_NULL(job->plan);
+    MR_TRY(mr_plan_make(job, &path, 1, &job->plan));
+    CU_ASSERT(job->plan->count == 1 && mr_plan_bytes(job->plan) > LINES);
+    MR_TRY(mr_sets_run_fold(job));
+    CU_ASSERT_TRUE(job->written);
+    if (wanted->fails_at_end == mr_job_rank(job))
+        return mr_job_fail(job, MR_FAILED, "all was written, and then rank %d failed",
+                           mr_job_rank(job));
+    return MR_OK;
+}
+
 static mr_status setup(mr_job *job, void *state)
 {
     const orders *wanted = state;
+    if (wanted->drives)
+        mr_job_app(job)->run = drive;
     if (wanted->dense)
         mr_job_app(job)->key = MR_KEY_DENSE;
     CU_ASSERT_EQUAL(mr_job_ranks(job), mr_comm_size(comm));
@@ -109,15 +132,14 @@ static mr_status run_job(const orders *wanted, mr_settings *settings, mr_error *
     settings->output = output;
     settings->quiet = true;
     *error = (mr_error){0};
-    return mr_job_main(comm, &app, "", &state, settings, inputs, 1, error);
+    return mr_run_main(comm, &app, &state, settings, inputs, 1, error);
 }
 
-static void expect_counts(const mr_settings *asked, bool dense)
+static void expect_counts(const mr_settings *asked, const orders *wanted)
 {
     mr_settings settings = *asked;
     mr_error error;
-    orders wanted = {.fails_in_setup = -1, .fails_at = -1, .dense = dense};
-    CU_ASSERT_EQUAL(run_job(&wanted, &settings, &error), MR_OK);
+    CU_ASSERT_EQUAL(run_job(wanted, &settings, &error), MR_OK);
     CU_ASSERT_STRING_EQUAL(error.text, "");
     if (mr_comm_rank(comm) == 0) {
         int64_t counts[VALUES + 1], want[VALUES + 1] = {0};
@@ -137,8 +159,9 @@ static void test_results(void)
     for (uint64_t threads = 1; threads <= 3; threads++)
         for (int i = 0; i < 4; i++) {
             mr_settings settings = {.threads = threads, .block = blocks[i], .no_steal = i == 1};
-            expect_counts(&settings, false);
-            expect_counts(&settings, true);
+            expect_counts(&settings, &(orders){.fails_in_setup = -1, .fails_at = -1});
+            expect_counts(&settings,
+                          &(orders){.fails_in_setup = -1, .fails_at = -1, .dense = true});
         }
 }
 
@@ -211,7 +234,28 @@ static void test_existing_output(void)
         fclose(file);
     mr_comm_barrier(comm);
     settings.overwrite = true;
-    expect_counts(&settings, false);
+    expect_counts(&settings, &(orders){.fails_in_setup = -1, .fails_at = -1});
+}
+
+static void test_driver(void)
+{
+    for (int dense = 0; dense < 2; dense++) {
+        mr_settings settings = {.threads = 2, .block = 512};
+        expect_counts(&settings, &(orders){-1, -1, dense, .drives = true, .fails_at_end = -1});
+    }
+}
+
+/* What is written is not the result before the driver has ended well on all ranks. */
+static void test_driver_fails(void)
+{
+    expect_failure(&(orders){-1, VALUES, false, .drives = true, .fails_at_end = -1}, MR_FAILED,
+                   "an unlucky number");
+    for (int rank = 0; rank < mr_comm_size(comm); rank++) {
+        char text[64];
+        snprintf(text, sizeof text, "and then rank %d failed", rank);
+        expect_failure(&(orders){-1, -1, false, .drives = true, .fails_at_end = rank}, MR_FAILED,
+                       text);
+    }
 }
 
 /* A folder of rank 0's that all know. */
@@ -252,6 +296,8 @@ int main(void)
         {"setup fails on one rank", test_setup_fails},
         {"a kernel fails on one rank", test_kernel_fails},
         {"an output that exists", test_existing_output},
+        {"a driver writes", test_driver},
+        {"a driver fails on one rank", test_driver_fails},
         {"nothing is left", test_end},
     };
     return run_on_ranks("engine", tests, sizeof tests / sizeof *tests);

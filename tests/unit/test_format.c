@@ -32,26 +32,31 @@ static mr_bytes random_bytes(uint64_t *state, char *space, size_t most)
     return (mr_bytes){space, size};
 }
 
-static mr_row random_row(uint64_t *state, char space[MR_ROW_CELLS][64])
+/* A few cells, now and then as many as there can be. */
+static void random_row(uint64_t *state, char space[MR_ROW_CELLS][64], mr_row *row)
 {
-    mr_row row = {0};
-    unsigned cells = 1 + (unsigned)random_below(state, 5);
+    bool wide = random_below(state, 100) == 0;
+    unsigned cells = 1 + (unsigned)random_below(state, wide ? MR_ROW_CELLS : 5);
+    row->count = 0;
     for (unsigned i = 0; i < cells; i++) {
-        uint64_t kind = random_below(state, 4), by = random_below(state, 64);
+        uint64_t kind = random_below(state, 5), by = random_below(state, 64);
         if (kind == 0)
-            mr_row_add_i64(&row, (int64_t)random_next(state) >> by);
+            mr_row_add_i64(row, (int64_t)random_next(state) >> by);
         else if (kind == 1)
-            mr_row_add_f64(&row, (double)random_below(state, 100000) / 8 - 3000);
+            mr_row_add_f64(row, (double)random_below(state, 100000) / 8 - 3000);
+        else if (kind == 2)
+            mr_row_add_u64(row, random_next(state) >> by);
         else
-            mr_row_add_bytes(&row, random_bytes(state, space[i], 64));
+            mr_row_add_bytes(row, random_bytes(state, space[i], 64));
     }
-    return row;
 }
 
 static bool is_number(const mr_cell *cell, const char *text)
 {
     if (cell->type == MR_TYPE_I64)
         return strtoll(text, NULL, 10) == cell->as.i64;
+    if (cell->type == MR_TYPE_U64)
+        return *text != '-' && strtoull(text, NULL, 10) == cell->as.u64;
     return strtod(text, NULL) == cell->as.f64;
 }
 
@@ -113,14 +118,15 @@ static void read_rows_back(mr_format format, char between, mr_bytes (*take)(mr_b
     mr_text text = {0};
     const mr_writer writer = {.format = format, .columns = ""};
     char space[MR_ROW_CELLS][64], cell[256];
+    mr_row row;
     for (int i = 0; i < ROWS; i++) {
-        mr_row row = random_row(&state, space);
+        random_row(&state, space, &row);
         mr_writer_row(&writer, i == 0, &row, NULL, &text);
     }
     CU_ASSERT_FALSE_FATAL(text.failed);
     mr_bytes rest = {text.data, text.size};
     for (int i = 0; i < ROWS; i++) {
-        mr_row row = random_row(&again, space);
+        random_row(&again, space, &row);
         for (unsigned c = 0; c < row.count; c++) {
             if (c > 0)
                 expect_byte(&rest, between);
@@ -164,7 +170,8 @@ static void test_tsv_escapes(void)
                 memcpy(expected + whole, "\t-7\n", 4);
                 char *tight = malloc(size ? size : 1); /* reading behind it would be seen */
                 memcpy(tight, key, size);
-                mr_row row = {0};
+                mr_row row;
+                row.count = 0;
                 mr_row_add_bytes(&row, (mr_bytes){tight, size});
                 mr_row_add_i64(&row, -7);
                 mr_text_clear(&text);
@@ -209,8 +216,9 @@ static void test_binary(void)
     const mr_writer writer = {.format = MR_FORMAT_BINARY};
     char space[MR_ROW_CELLS][64];
     mr_writer_open(&writer, &text);
+    mr_row row;
     for (int i = 0; i < ROWS; i++) {
-        mr_row row = random_row(&state, space);
+        random_row(&state, space, &row);
         mr_writer_row(&writer, i == 0, &row, NULL, &text);
     }
     mr_writer_close(&writer, &text);
@@ -218,7 +226,7 @@ static void test_binary(void)
     CU_ASSERT_FATAL(rest.size > 8 && memcmp(rest.data, "MRBIN01\n", 8) == 0);
     take_little(&rest, 8);
     for (int i = 0; i < ROWS; i++) {
-        mr_row row = random_row(&again, space);
+        random_row(&again, space, &row);
         CU_ASSERT_EQUAL_FATAL(take_little(&rest, 4), row.count);
         for (unsigned c = 0; c < row.count; c++)
             expect_binary_cell(&row.cells[c], &rest);
@@ -271,6 +279,9 @@ static void expect_json_cell(const mr_cell *cell, const json_t *value)
     if (cell->type == MR_TYPE_I64) {
         CU_ASSERT_FATAL(json_is_integer(value));
         CU_ASSERT_EQUAL(json_integer_value(value), cell->as.i64);
+    } else if (cell->type == MR_TYPE_U64) {
+        CU_ASSERT_FATAL(json_is_integer(value));
+        CU_ASSERT_EQUAL((uint64_t)json_integer_value(value), cell->as.u64);
     } else if (cell->type == MR_TYPE_F64) {
         CU_ASSERT_FATAL(json_is_real(value));
         CU_ASSERT_EQUAL(json_real_value(value), cell->as.f64);
@@ -282,26 +293,52 @@ static void expect_json_cell(const mr_cell *cell, const json_t *value)
     }
 }
 
-static void test_json(void)
+/* Jansson reads no integers that are larger than an int64_t. */
+static void halve(mr_row *row)
 {
-    static const char *names[] = {"word", "count", "value", "value2", "value3"};
+    for (unsigned c = 0; c < row->count; c++)
+        if (row->cells[c].type == MR_TYPE_U64)
+            row->cells[c].as.u64 /= 2;
+}
+
+static const char *json_name(unsigned cell, char name[32])
+{
+    static const char *const first[] = {"word", "count", "value"};
+    if (cell < 3)
+        return first[cell];
+    snprintf(name, 32, "value%u", cell - 1);
+    return name;
+}
+
+static void read_json_back(const mr_writer *writer)
+{
     uint64_t state = 6;
     mr_text text = {0};
-    const mr_writer writer = {.format = MR_FORMAT_JSON, .key_name = "word", .columns = "count"};
-    char space[MR_ROW_CELLS][64];
+    char name[32], space[MR_ROW_CELLS][64];
+    mr_row row;
     for (int i = 0; i < ROWS; i++) {
-        mr_row row = random_row(&state, space);
+        random_row(&state, space, &row);
+        halve(&row);
         mr_text_clear(&text);
-        mr_writer_row(&writer, i == 0, &row, NULL, &text);
+        mr_writer_row(writer, i == 0, &row, NULL, &text);
         CU_ASSERT_FATAL(memchr(text.data, '\n', text.size) == text.data + text.size - 1);
         json_t *object = json_loadb(text.data, text.size, JSON_ALLOW_NUL, NULL);
         CU_ASSERT_FATAL(json_is_object(object));
         CU_ASSERT_EQUAL(json_object_size(object), row.count);
         for (unsigned c = 0; c < row.count; c++)
-            expect_json_cell(&row.cells[c], json_object_get(object, names[c]));
+            expect_json_cell(&row.cells[c], json_object_get(object, json_name(c, name)));
         json_decref(object);
     }
     mr_text_free(&text);
+}
+
+static void test_json(void)
+{
+    mr_writer writer = {.format = MR_FORMAT_JSON, .key_name = "word", .columns = "count"};
+    read_json_back(&writer);
+    mr_writer_prepare(&writer);
+    read_json_back(&writer);
+    mr_writer_release(&writer);
 }
 
 static void expect_text(mr_text *text, const char *expected)
@@ -311,51 +348,67 @@ static void expect_text(mr_text *text, const char *expected)
     mr_text_free(text);
 }
 
-static mr_row small_row(void)
+static void small_row(mr_row *row)
 {
-    mr_row row = {0};
-    mr_row_add_bytes(&row, mr_bytes_of("k"));
-    mr_row_add_i64(&row, 3);
-    mr_row_add_f64(&row, NAN);
-    mr_row_add_f64(&row, -INFINITY);
-    return row;
+    row->count = 0;
+    mr_row_add_bytes(row, mr_bytes_of("k"));
+    mr_row_add_i64(row, 3);
+    mr_row_add_f64(row, NAN);
+    mr_row_add_f64(row, -INFINITY);
+}
+
+/* What is shown, with names found for each row and found once. */
+static void expect_shown(mr_writer writer, const mr_row *row, const char *expected)
+{
+    for (int prepared = 0; prepared < 2; prepared++) {
+        mr_text text = {0};
+        if (prepared)
+            mr_writer_prepare(&writer);
+        mr_writer_open(&writer, &text);
+        if (row)
+            mr_writer_row(&writer, true, row, NULL, &text);
+        mr_writer_close(&writer, &text);
+        expect_text(&text, expected);
+    }
+    mr_writer_release(&writer);
 }
 
 static void test_columns(void)
 {
-    mr_row row = small_row();
-    mr_text text = {0};
+    mr_row row;
+    small_row(&row);
     mr_writer writer = {.format = MR_FORMAT_CSV, .columns = "count,a b,max"};
-    mr_writer_open(&writer, &text);
-    mr_writer_row(&writer, true, &row, NULL, &text);
-    mr_writer_close(&writer, &text);
-    expect_text(&text, "key,count,a b,max\nk,3,nan,-inf\n");
-    writer =
-        (mr_writer){.format = MR_FORMAT_CSV, .columns = "top,top,top,top,top", .key_name = "a,b"};
-    mr_writer_open(&writer, &text);
-    mr_writer_row(&writer, true, &row, NULL, &text);
-    expect_text(&text, "\"a,b\",top,top2,top3,top4,top5\nk,3,nan,-inf,,\n");
+    expect_shown(writer, &row, "key,count,a b,max\nk,3,nan,-inf\n");
+    writer = (mr_writer){MR_FORMAT_CSV, .columns = "top,top,top,top,top", .key_name = "a,b"};
+    expect_shown(writer, &row, "\"a,b\",top,top2,top3,top4,top5\nk,3,nan,-inf,,\n");
     writer = (mr_writer){.format = MR_FORMAT_CSV};
-    mr_writer_open(&writer, &text);
-    expect_text(&text, "key,value\n");
+    expect_shown(writer, NULL, "key,value\n");
     writer.columns = "";
-    mr_writer_open(&writer, &text);
-    expect_text(&text, "key\n");
+    expect_shown(writer, NULL, "key\n");
     writer.format = MR_FORMAT_JSON;
-    mr_writer_open(&writer, &text);
-    mr_writer_row(&writer, true, &row, NULL, &text);
-    expect_text(&text, "{\"key\":\"k\",\"value\":3,\"value2\":null,\"value3\":null}\n");
+    expect_shown(writer, &row, "{\"key\":\"k\",\"value\":3,\"value2\":null,\"value3\":null}\n");
     row.count = 1;
     row.cells[0].as.bytes = (mr_bytes){NULL, 0};
     writer.format = MR_FORMAT_CSV;
-    mr_writer_row(&writer, true, &row, NULL, &text);
-    expect_text(&text, "\"\"\n");
+    expect_shown(writer, &row, "key\n\"\"\n");
     writer.format = MR_FORMAT_JSON;
-    mr_writer_row(&writer, true, &row, NULL, &text);
-    expect_text(&text, "{\"key\":\"\"}\n");
+    expect_shown(writer, &row, "{\"key\":\"\"}\n");
     writer.format = MR_FORMAT_TSV;
-    mr_writer_row(&writer, true, &row, NULL, &text);
-    expect_text(&text, "\n");
+    expect_shown(writer, &row, "\n");
+}
+
+static void test_largest_u64(void)
+{
+    mr_row row;
+    row.count = 0;
+    mr_row_add_u64(&row, UINT64_MAX);
+    mr_row_add_u64(&row, UINT64_C(1) << 63);
+    mr_writer writer = {.format = MR_FORMAT_TSV};
+    expect_shown(writer, &row, "18446744073709551615\t9223372036854775808\n");
+    writer.format = MR_FORMAT_CSV;
+    expect_shown(writer, &row, "key,value\n18446744073709551615,9223372036854775808\n");
+    writer.format = MR_FORMAT_JSON;
+    expect_shown(writer, &row, "{\"key\":18446744073709551615,\"value\":9223372036854775808}\n");
 }
 
 static void put_pair(mr_text *text, mr_bytes key, const void *accumulator)
@@ -368,7 +421,8 @@ static void write_two(const mr_layout *layout, mr_text *text)
 {
     const int numbers[] = {5, 6};
     const mr_writer writer = {.format = MR_FORMAT_TSV, .layout = layout};
-    mr_row row = {0};
+    mr_row row;
+    row.count = 0;
     mr_row_add_i64(&row, -12);
     mr_writer_open(&writer, text);
     mr_writer_row(&writer, true, &row, &numbers[0], text);
@@ -389,6 +443,13 @@ static void test_layouts(void)
     expect_text(&text, "head\n-12\n-12\n");
     write_two(NULL, &text);
     expect_text(&text, "-12\n-12\n");
+    mr_row row;
+    row.count = 0;
+    mr_row_add_u64(&row, UINT64_MAX);
+    const mr_layout layout = {.row = put_pair};
+    const mr_writer writer = {.format = MR_FORMAT_TSV, .layout = &layout};
+    mr_writer_row(&writer, true, &row, &(int){7}, &text);
+    expect_text(&text, "18446744073709551615=7");
 }
 
 static void test_text(void)
@@ -443,6 +504,7 @@ int main(void)
     CU_ADD_TEST(suite, test_json);
     CU_ADD_TEST(suite, test_binary);
     CU_ADD_TEST(suite, test_columns);
+    CU_ADD_TEST(suite, test_largest_u64);
     CU_ADD_TEST(suite, test_layouts);
     CU_ADD_TEST(suite, test_text);
     CU_ADD_TEST(suite, test_names);

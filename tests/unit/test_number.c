@@ -20,6 +20,15 @@ static void expect_i64(int64_t value)
     CU_ASSERT_EQUAL_FATAL(memcmp(text, expected, written), 0);
 }
 
+static void expect_u64(uint64_t value)
+{
+    char expected[64], text[MR_NUMBER_TEXT];
+    int size = snprintf(expected, sizeof expected, "%" PRIu64, value);
+    size_t written = mr_number_of_u64(value, text);
+    CU_ASSERT_EQUAL_FATAL(written, (size_t)size);
+    CU_ASSERT_EQUAL_FATAL(memcmp(text, expected, written), 0);
+}
+
 static void test_integers(void)
 {
     uint64_t state = 1, power = 1;
@@ -27,11 +36,15 @@ static void test_integers(void)
         for (uint64_t around = 0; around < 3; around++) {
             expect_i64((int64_t)(power + around - 1));
             expect_i64((int64_t)(0 - (power + around - 1)));
+            expect_u64(power + around - 1);
         }
     expect_i64(INT64_MAX);
     expect_i64(INT64_MIN);
-    for (int i = 0; i < 200000; i++)
+    expect_u64(UINT64_MAX);
+    for (int i = 0; i < 200000; i++) {
         expect_i64((int64_t)random_next(&state) >> (i % 64));
+        expect_u64(random_next(&state) >> (i % 64));
+    }
 }
 
 static void expect_f64(double value, const char *expected)
@@ -133,6 +146,53 @@ static void test_decimal_doubles(void)
     }
 }
 
+/* Of all numbers of so many digits that read back, the nearest: what printf rounds to. */
+static void expect_nearest(double value)
+{
+    char text[MR_NUMBER_TEXT + 1], nearest[64];
+    text[mr_number_of_f64(value, text)] = '\0';
+    snprintf(nearest, sizeof nearest, "%.*e", digits_in(text) - 1, value);
+    double wanted = strtod(nearest, NULL), got = strtod(text, NULL);
+    CU_ASSERT_EQUAL_FATAL(memcmp(&got, &wanted, sizeof got), 0);
+    long long digits = 0, others = 0;
+    for (const char *at = text; *at && *at != 'e'; at++)
+        if (*at != '.')
+            digits = digits * 10 + (*at - '0');
+    for (const char *at = nearest; *at != 'e'; at++)
+        if (*at != '.')
+            others = others * 10 + (*at - '0');
+    while (digits % 10 == 0)
+        digits /= 10;
+    while (others % 10 == 0)
+        others /= 10;
+    CU_ASSERT_EQUAL_FATAL(digits, others);
+}
+
+/* All exponents of which digits are found in integers, and a few around them; decimals of few
+ * digits, too. */
+static void test_usual_doubles(void)
+{
+    uint64_t state = 4;
+    for (int exponent = -125; exponent <= 53; exponent++)
+        for (int i = 0; i < 500; i++) {
+            double mantissa = 1 + (double)(random_next(&state) >> 12 | 1) / 4503599627370496.0;
+            double value = ldexp(mantissa, exponent);
+            expect_shortest(value);
+            expect_nearest(value);
+            char text[64];
+            snprintf(text, sizeof text, "%.*e", i % 17, value);
+            expect_shortest(strtod(text, NULL));
+        }
+    for (int exponent = -37; exponent <= 16; exponent++) {
+        char text[64];
+        snprintf(text, sizeof text, "1e%d", exponent);
+        double value = strtod(text, NULL);
+        expect_shortest(nextafter(value, 0));
+        expect_shortest(value);
+        expect_shortest(nextafter(value, 1e300));
+    }
+}
+
 static void test_powers_of_two(void)
 {
     for (int exponent = -1074; exponent <= 1023; exponent++) {
@@ -152,6 +212,7 @@ int main(void)
     CU_ADD_TEST(suite, test_known_doubles);
     CU_ADD_TEST(suite, test_random_doubles);
     CU_ADD_TEST(suite, test_decimal_doubles);
+    CU_ADD_TEST(suite, test_usual_doubles);
     CU_ADD_TEST(suite, test_powers_of_two);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();

@@ -232,6 +232,12 @@ static void test_own_errors(void)
     }
 }
 
+static mr_status drive(mr_job *job)
+{
+    (void)job;
+    return MR_OK;
+}
+
 static void test_need_for_input(void)
 {
     mr_app other = plain;
@@ -245,6 +251,8 @@ static void test_need_for_input(void)
     mr_request_free(&out.request);
     other.usage = "A B";
     CU_ASSERT_TRUE(mr_options_need_input(&other));
+    other.run = drive;
+    CU_ASSERT_FALSE(mr_options_need_input(&other));
 }
 
 /* Every number around every power, with every unit, against 128-bit arithmetic. */

@@ -118,7 +118,7 @@ static void test_good(void)
 static void test_broken_descriptors(void)
 {
     static const char *const cases[][3] = {
-        {".abi = 99, .map = 0", "plugin does not fit", "ABI 99, this mapred has 1"},
+        {".abi = 99, .map = 0", "plugin does not fit", "ABI 99, this mapred has 2"},
         {".size = 16, .map = 0", "plugin does not fit", "its descriptor has 16 bytes"},
         {".map = 0", "plugin is not whole", "no map kernel"},
     };
@@ -247,6 +247,100 @@ static void test_check_of_kinds(void)
     app = sample_app();
     app.key = (mr_key)77;
     check(&app, "unknown kind of key: 77");
+}
+
+static mr_status sample_reduce(mr_out *out, mr_bytes key, mr_values *values)
+{
+    (void)out;
+    (void)key;
+    (void)values;
+    return MR_OK;
+}
+
+static mr_status sample_run(mr_job *job)
+{
+    (void)job;
+    return MR_OK;
+}
+
+static void test_check_of_drivers(void)
+{
+    mr_app app = {MR_APP_ABI, .name = "sample", .run = sample_run};
+    check(&app, NULL);
+    app.input = (mr_input)77; /* which nobody looks at */
+    check(&app, NULL);
+    app.map = sample_map;
+    check(&app, "a driver and a map kernel: set .run alone");
+    app.map = NULL;
+    app.reduce = sample_reduce;
+    check(&app, "a driver and a reduce kernel");
+    app = sample_app();
+    app.map = NULL;
+    app.run = sample_run;
+    check(&app, "a driver and a fold");
+    app.fold = NULL;
+    check(&app, NULL);
+    app.state_size = 8;
+    check(&app, "--two: its offset lies outside");
+    app.name = NULL;
+    check(&app, "no name");
+}
+
+static void check_shape_of(mr_shape shape, const char *why)
+{
+    mr_app app = {MR_APP_ABI, .name = "sample", .map = sample_map, .reduce = sample_reduce};
+    app.pairs = shape;
+    check(&app, why);
+    app.pairs = (mr_shape){.key = MR_KEY_BYTES};
+    app.result = shape;
+    check(&app, why);
+}
+
+static void test_check_of_reduces(void)
+{
+    static const mr_key keys[] = {MR_KEY_BYTES, MR_KEY_I64, MR_KEY_U64, MR_KEY_F64};
+    mr_app app = {MR_APP_ABI, .name = "sample", .map = sample_map, .reduce = sample_reduce};
+    check(&app, NULL);
+    app.input = MR_INPUT_RECORDS;
+    check(&app, "records have no size");
+    app = sample_app();
+    app.reduce = sample_reduce;
+    check(&app, "a reduce and a fold: set one of them");
+    app.fold = NULL;
+    app.map = NULL;
+    check(&app, "no map kernel");
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        for (int value = MR_VALUE_BYTES; value <= MR_VALUE_NONE; value++)
+            check_shape_of((mr_shape){.key = keys[i], .value = (mr_value)value}, NULL);
+    check_shape_of((mr_shape){.key = MR_KEY_DENSE}, "has dense keys");
+    check_shape_of((mr_shape){.key = (mr_key)6}, "unknown kind of key: 6");
+    check_shape_of((mr_shape){.value = (mr_value)5}, "unknown kind of value: 5");
+    check_shape_of((mr_shape){.key = MR_KEY_TUPLE}, "no fields: set .tuple");
+    check_shape_of((mr_shape){.key = MR_KEY_TUPLE, .tuple = ""}, "no fields: set .tuple");
+    check_shape_of((mr_shape){.key = MR_KEY_TUPLE, .tuple = "bx"}, "tuples of 'bx'");
+    check_shape_of((mr_shape){.key = MR_KEY_TUPLE, .tuple = "biuf"}, NULL);
+}
+
+/* Which of the two shapes is wrong is told. */
+static void test_names_of_shapes(void)
+{
+    mr_app app = {MR_APP_ABI, .name = "sample", .map = sample_map, .reduce = sample_reduce};
+    app.pairs.key = MR_KEY_DENSE;
+    check(&app, ": .pairs has");
+    app.pairs.key = MR_KEY_BYTES;
+    app.result.key = MR_KEY_DENSE;
+    check(&app, ": .result has");
+}
+
+/* Kinds of keys that a fold can't have. */
+static void test_check_of_folded_keys(void)
+{
+    static const mr_key keys[] = {MR_KEY_U64, MR_KEY_F64, MR_KEY_TUPLE};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        mr_app app = sample_app();
+        app.key = keys[i];
+        check(&app, "set .key to one of them");
+    }
 }
 
 static void test_check_of_folds(void)
@@ -507,6 +601,10 @@ int main(void)
         {"cut off files", test_cut_off_files},
         {"check of kinds", test_check_of_kinds},
         {"check of folds", test_check_of_folds},
+        {"check of folded keys", test_check_of_folded_keys},
+        {"check of reduces", test_check_of_reduces},
+        {"names of shapes", test_names_of_shapes},
+        {"check of drivers", test_check_of_drivers},
         {"check of options", test_check_of_options},
         {"build errors", test_build_errors},
         {"a counting compiler", use_counting_compiler},

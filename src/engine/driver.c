@@ -1,0 +1,156 @@
+/*
+ * engine/driver.c: what a driver has besides sets (mapred/driver.h), and how it is run: on every
+ * rank, and to one end even when a rank fails alone.
+ */
+#include <mapred/driver.h>
+
+#include "base/memory.h"
+#include "comm/vector.h"
+#include "engine/job.h"
+#include "observe/signals.h"
+
+#include <stdlib.h>
+
+unsigned mr_job_threads(const mr_job *job)
+{
+    return job->threads;
+}
+
+uint64_t mr_job_seed(const mr_job *job)
+{
+    return job->settings->seed;
+}
+
+size_t mr_job_input_count(const mr_job *job)
+{
+    return job->input_count;
+}
+
+const char *mr_job_input(const mr_job *job, size_t number)
+{
+    return number < job->input_count ? job->inputs[number] : NULL;
+}
+
+uint64_t mr_job_memory_left(const mr_job *job)
+{
+    (void)job;
+    uint64_t budget = mr_memory_budget(), used = mr_memory_used();
+    if (budget == 0)
+        return UINT64_MAX;
+    return used < budget ? budget - used : 0;
+}
+
+/* Once all know of an error nobody communicates any more: a rank that has left its driver does not
+ * come to what another one would wait in. */
+mr_status mr_job_agree(mr_job *job)
+{
+    if (job->failed)
+        return job->error->code;
+    mr_signals_check(job->error);
+    mr_status status = mr_comm_agree(job->comm, job->error);
+    job->failed = status != MR_OK;
+    return status;
+}
+
+/* The counter's own copy of its name, which the driver may have made up. NULL: no room. */
+static const char *keep_name(mr_job *job, const char *name)
+{
+    for (int i = 0; i < job->counter_count; i++)
+        if (strcmp(job->counters[i].name, name) == 0)
+            return job->counters[i].name;
+    if (job->counter_count == MR_JOB_COUNTERS || job->name_count == MR_JOB_COUNTERS)
+        return NULL;
+    char *copy = strdup(name);
+    if (copy)
+        job->names[job->name_count++] = copy;
+    return copy;
+}
+
+void mr_job_add(mr_job *job, const char *counter, int64_t value)
+{
+    const char *name = keep_name(job, counter);
+    if (name)
+        mr_job_count(job, name, value);
+}
+
+/* A rank that has failed is noticed before anything is sent: it may have left its driver, and would
+ * take these numbers for news of another kind. */
+static void reduce(mr_job *job, void *numbers, size_t count, mr_number number, mr_combine combine)
+{
+    if (mr_job_agree(job) == MR_OK)
+        mr_vector_reduce(job->comm, numbers, count, number, combine, 0);
+}
+
+void mr_all_sum_i64(mr_job *job, int64_t *numbers, size_t count)
+{
+    reduce(job, numbers, count, MR_NUMBER_I64, MR_COMBINE_SUM);
+}
+
+void mr_all_sum_f64(mr_job *job, double *numbers, size_t count)
+{
+    reduce(job, numbers, count, MR_NUMBER_F64, MR_COMBINE_SUM);
+}
+
+void mr_all_min_i64(mr_job *job, int64_t *numbers, size_t count)
+{
+    reduce(job, numbers, count, MR_NUMBER_I64, MR_COMBINE_MIN);
+}
+
+void mr_all_max_i64(mr_job *job, int64_t *numbers, size_t count)
+{
+    reduce(job, numbers, count, MR_NUMBER_I64, MR_COMBINE_MAX);
+}
+
+void mr_all_min_f64(mr_job *job, double *numbers, size_t count)
+{
+    reduce(job, numbers, count, MR_NUMBER_F64, MR_COMBINE_MIN);
+}
+
+void mr_all_max_f64(mr_job *job, double *numbers, size_t count)
+{
+    reduce(job, numbers, count, MR_NUMBER_F64, MR_COMBINE_MAX);
+}
+
+void mr_all_or_u64(mr_job *job, uint64_t *numbers, size_t count)
+{
+    reduce(job, numbers, count, MR_NUMBER_U64, MR_COMBINE_OR);
+}
+
+uint64_t mr_all_before(mr_job *job, uint64_t number)
+{
+    uint64_t before = 0, total;
+    if (mr_job_agree(job) == MR_OK)
+        mr_comm_scan(job->comm, &number, 1, &before, &total);
+    return before;
+}
+
+void mr_all_broadcast(mr_job *job, int from, void *bytes, uint64_t size)
+{
+    if (mr_job_agree(job) == MR_OK)
+        mr_vector_broadcast(job->comm, from, bytes, size, 0);
+    else if (mr_comm_rank(job->comm) != from && size > 0)
+        memset(bytes, 0, size);
+}
+
+void mr_all_gather(mr_job *job, void *bytes, const uint64_t *starts)
+{
+    if (mr_job_agree(job) == MR_OK)
+        mr_vector_gather(job->comm, bytes, starts, 0);
+    else
+        for (int rank = 0; rank < mr_comm_size(job->comm); rank++)
+            if (rank != mr_comm_rank(job->comm) && starts[rank + 1] > starts[rank])
+                memset((char *)bytes + starts[rank], 0, starts[rank + 1] - starts[rank]);
+}
+
+mr_status mr_job_drive(mr_job *job)
+{
+    mr_status status = job->app.run(job);
+    if (status != MR_OK)
+        mr_error_set(job->error, status, "driver failed: %s: it does not say why", job->app.name);
+    MR_TRY(mr_job_agree(job));
+    if (mr_comm_rank(job->comm) == 0 && job->settings->output && !job->written)
+        mr_error_set(job->error, MR_FAILED,
+                     "driver wrote no result: %s: run it without --output, if it has none",
+                     job->app.name);
+    return mr_comm_agree(job->comm, job->error);
+}

@@ -1,0 +1,244 @@
+/* engine/emitter.c: what a thread does with a pair: finds the pile it belongs to, writes it into
+ * that pile's page, and hands the page over when it is full. */
+#include "engine/emitter.h"
+
+#include "base/clock.h"
+#include "engine/job.h"
+
+#include <omp.h>
+#include <stdlib.h>
+
+#define OUTBOX_MOST 128 /* pages waiting to be sent */
+#define PAUSE       20  /* microseconds between looks at them */
+
+/* A page being filled. */
+typedef struct filling {
+    unsigned char *at, *end;
+    mr_page *page;
+    uint64_t count;
+} filling;
+
+struct mr_emitter {
+    mr_shuffle *shuffle;
+    mr_pair_layout layout;
+    filling *fillings; /* one a pile of the set; one alone for MR_SPREAD_LOCAL */
+    uint32_t count;
+    bool main;
+    uint64_t turn; /* among equal cuts */
+    mr_pair_sample sample;
+    unsigned char *scratch; /* a pair before its pile is known */
+    size_t scratch_capacity;
+    mr_spill_buffer buffer;
+};
+
+mr_status mr_emitter_create(mr_emitter **result, mr_shuffle *shuffle, mr_error *error)
+{
+    mr_emitter *e = *result = calloc(1, sizeof *e);
+    bool one = shuffle->plan.spread == MR_SPREAD_LOCAL && !shuffle->plan.here;
+    uint32_t count = one ? 1 : shuffle->plan.piles;
+    filling *fillings = calloc(count, sizeof *fillings);
+    if (!e || !fillings) {
+        free(e);
+        free(fillings);
+        *result = NULL;
+        return mr_error_set(error, MR_NO_MEMORY, "out of memory: %u open pages", count);
+    }
+    *e = (mr_emitter){.shuffle = shuffle,
+                      .layout = shuffle->plan.layout,
+                      .fillings = fillings,
+                      .count = count,
+                      .main = omp_get_thread_num() == 0,
+                      .turn =
+                          (uint64_t)omp_get_thread_num() * 7919 + (uint64_t)shuffle->rank * 104729};
+    mr_pair_sample_start(&e->sample, &shuffle->plan.sample_by, MR_SHUFFLE_SAMPLE);
+    return MR_OK;
+}
+
+void mr_emitter_destroy(mr_emitter **result)
+{
+    mr_emitter *e = *result;
+    if (!e)
+        return;
+    for (uint32_t i = 0; i < e->count; i++)
+        mr_page_destroy(e->fillings[i].page);
+    free(e->fillings);
+    mr_memory_free(e->scratch, e->scratch_capacity);
+    mr_pair_sample_free(&e->sample);
+    mr_spill_buffer_free(&e->buffer);
+    free(e);
+    *result = NULL;
+}
+
+/* To another rank. Who fills pages faster than they leave waits here. */
+static mr_status post(mr_emitter *e, mr_page *page, uint32_t pile, mr_error *error)
+{
+    mr_shuffle *shuffle = e->shuffle;
+    page->to = (int)(pile / shuffle->own);
+    mr_shuffle_push(shuffle, &shuffle->outbox, page);
+    for (;;) {
+        if (e->main)
+            MR_TRY(mr_shuffle_poll(shuffle, error));
+        if (shuffle->outbox.count < OUTBOX_MOST)
+            return MR_OK;
+        if (!e->main)
+            mr_clock_nap(PAUSE);
+    }
+}
+
+/* Pages that may go anywhere: to one pile after the other, dealt out beginning with the next rank.
+ */
+static uint32_t next_local(mr_shuffle *shuffle)
+{
+    uint32_t turn = atomic_fetch_add(&shuffle->next_local, 1), piles = shuffle->plan.piles;
+    if (!shuffle->plan.deal)
+        return shuffle->first + turn % shuffle->own;
+    uint32_t ranks = piles / shuffle->own, rank = ((uint32_t)shuffle->rank + 1 + turn) % ranks;
+    return rank * shuffle->own + turn / ranks % shuffle->own;
+}
+
+/* A full page joins its pile, here or on another rank. */
+static mr_status seal(mr_emitter *e, filling *f, uint32_t pile, mr_error *error)
+{
+    mr_shuffle *shuffle = e->shuffle;
+    mr_page *page = f->page;
+    page->size = (size_t)(f->at - page->bytes);
+    if (e->count == 1 && shuffle->plan.spread == MR_SPREAD_LOCAL)
+        pile = next_local(shuffle);
+    *mr_page_leaf(page) = (mr_leaf){.pile = pile, .count = (uint32_t)f->count};
+    *f = (filling){.at = NULL};
+    uint32_t here = pile - shuffle->first;
+    if (here >= shuffle->own)
+        return post(e, page, pile, error);
+    mr_pile_push(shuffle->plan.into, here, page);
+    return MR_OK;
+}
+
+/* A fresh page with room for `size` bytes of pairs. */
+static mr_status open_page(mr_emitter *e, filling *f, size_t size, mr_error *error)
+{
+    mr_shuffle *shuffle = e->shuffle;
+    size_t usual = shuffle->page_size, room = size + sizeof(mr_leaf);
+    mr_page *page = room <= usual ? mr_shuffle_pop(shuffle, &shuffle->spare) : NULL;
+    if (!page)
+        page = mr_piles_page(shuffle->plan.into, room > usual ? room : usual, &e->buffer, error);
+    if (!page)
+        return error->code;
+    *f = (filling){.page = page, .at = mr_page_pairs(page), .end = page->bytes + page->capacity};
+    return MR_OK;
+}
+
+static mr_status next_page(mr_emitter *e, filling *f, uint32_t pile, size_t size, mr_error *error)
+{
+    if (f->page)
+        MR_TRY(seal(e, f, pile, error));
+    return open_page(e, f, size, error);
+}
+
+mr_status mr_emitter_close(mr_emitter *e, mr_error *error)
+{
+    for (uint32_t i = 0; i < e->count; i++)
+        if (e->fillings[i].page)
+            MR_TRY(seal(e, &e->fillings[i], i, error));
+    pthread_mutex_lock(&e->shuffle->lock);
+    mr_status status = mr_pair_sample_merge(&e->shuffle->sample, &e->sample, error);
+    pthread_mutex_unlock(&e->shuffle->lock);
+    return status;
+}
+
+static mr_status emit_at(mr_emitter *e, uint32_t slot, uint32_t pile, mr_pair pair, uint64_t place,
+                         mr_error *error)
+{
+    filling *f = &e->fillings[slot];
+    size_t size = mr_pair_size(&e->layout, pair.key, pair.value);
+    if (__builtin_expect((size_t)(f->end - f->at) < size || !f->page, 0))
+        MR_TRY(next_page(e, f, pile, size, error));
+    unsigned char *at = f->at;
+    mr_pair_put(&e->layout, at, pair.key, pair.value, place);
+    f->at = at + size;
+    f->count++;
+    return mr_pair_sample_offer(&e->sample, at, error);
+}
+
+/* The pair as it will lie in a page. */
+static mr_status lay_out(mr_emitter *e, mr_pair pair, uint64_t place, mr_error *error)
+{
+    size_t size = mr_pair_size(&e->layout, pair.key, pair.value);
+    if (size > e->scratch_capacity) {
+        void *scratch =
+            mr_memory_resize(e->scratch, e->scratch_capacity, size * 2, "a long pair", error);
+        if (!scratch)
+            return MR_NO_MEMORY;
+        e->scratch = scratch;
+        e->scratch_capacity = size * 2;
+    }
+    mr_pair_put(&e->layout, e->scratch, pair.key, pair.value, place);
+    return MR_OK;
+}
+
+static uint64_t hash_of(const mr_pair_layout *layout, mr_bytes key)
+{
+    if (layout->stride && key.size == 8) {
+        mr_words words = {0, (uint64_t)(8 + 1) << MR_KEY_SHIFT};
+        memcpy(&words.low, key.data, 8);
+        return mr_key_hash(words);
+    }
+    return mr_key_hash_bytes(key);
+}
+
+uint32_t mr_hash_pile(const mr_pair_layout *layout, mr_bytes key, uint32_t piles)
+{
+    return (uint32_t)((hash_of(layout, key) >> 32) * piles >> 32);
+}
+
+static uint32_t owned_pile(const mr_emitter *e, mr_bytes key)
+{
+    const mr_shuffle *shuffle = e->shuffle;
+    uint64_t ranks = (uint64_t)mr_comm_size(shuffle->job->comm);
+    uint64_t owner = shuffle->plan.owner(shuffle->plan.context, key, ranks);
+    uint64_t within =
+        shuffle->plan.one_pile ? 0 : (hash_of(&e->layout, key) >> 32) * shuffle->own >> 32;
+    return (uint32_t)(owner < ranks ? owner : ranks - 1) * shuffle->own + (uint32_t)within;
+}
+
+/* Where there are fewer ranges than piles, as with few keys, they are dealt out evenly. */
+static uint32_t range_pile(const mr_shuffle_plan *plan, size_t range)
+{
+    return (uint32_t)(range * plan->piles / (plan->cuts->count + 1));
+}
+
+static mr_status only_sample(mr_emitter *e, mr_pair pair, uint64_t place, mr_error *error)
+{
+    MR_TRY(lay_out(e, pair, place, error));
+    return mr_pair_sample_offer(&e->sample, e->scratch, error);
+}
+
+mr_status mr_emit(mr_emitter *e, mr_bytes key, mr_bytes value, uint64_t place, mr_error *error)
+{
+    const mr_shuffle_plan *plan = &e->shuffle->plan;
+    mr_pair pair = {key, value};
+    uint32_t pile = 0;
+    if (plan->sample_only)
+        return only_sample(e, pair, place, error);
+    switch (plan->spread) {
+    case MR_SPREAD_LOCAL:
+        break;
+    case MR_SPREAD_HASH:
+        pile = mr_hash_pile(&e->layout, key, plan->piles);
+        break;
+    case MR_SPREAD_RANGE:
+        MR_TRY(lay_out(e, pair, place, error));
+        pile = range_pile(plan, mr_pair_cuts_find(plan->cuts, e->scratch, &e->turn));
+        break;
+    case MR_SPREAD_OWNER:
+        pile = owned_pile(e, key);
+        break;
+    }
+    return emit_at(e, pile, pile, pair, place, error);
+}
+
+mr_status mr_emit_here(mr_emitter *e, uint32_t pile, mr_bytes key, mr_bytes value, uint64_t place,
+                       mr_error *error)
+{
+    pile += e->shuffle->first;
+    return emit_at(e, pile, pile, (mr_pair){key, value}, place, error);
+}

@@ -1,0 +1,315 @@
+/*
+ * engine/feed.c: the threads of a phase. The main thread also answers other ranks between its
+ * units, moves pages of the shuffle, and asks others for work when there is none left here.
+ */
+#include "engine/feed.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "observe/crash.h"
+#include "observe/signals.h"
+
+#include <omp.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#define PAUSE 50 /* microseconds between looks for work */
+
+static mr_range give_work(void *feed)
+{
+    return mr_work_give(&((mr_feed *)feed)->work);
+}
+
+static void fail(mr_feed *feed, const mr_error *error)
+{
+    pthread_mutex_lock(&feed->lock);
+    if (feed->error.code == MR_OK)
+        feed->error = *error;
+    pthread_mutex_unlock(&feed->lock);
+    atomic_store(&feed->stop, true);
+}
+
+bool mr_feed_stopped(const mr_feed *feed)
+{
+    return atomic_load(&feed->stop);
+}
+
+void mr_feed_advance(mr_feed *feed, uint64_t bytes)
+{
+    atomic_fetch_add_explicit(&feed->done, bytes, memory_order_relaxed);
+}
+
+static void tell_progress(mr_feed *feed)
+{
+    mr_job *job = feed->job;
+    double now = mr_clock_now();
+    /* Rank 0 hears from everybody: the more there are, the less often. */
+    double pause = 0.25 + mr_comm_size(job->comm) / 4000.0;
+    if (now - feed->told < pause)
+        return;
+    feed->told = now;
+    mr_steal_tell(feed->stealing, atomic_load(&feed->done));
+    if (mr_comm_rank(job->comm) == 0)
+        mr_progress_update(&job->progress, feed->phase, mr_steal_told(feed->stealing));
+}
+
+/* What the main thread does for the other ranks between its units. */
+static void serve(mr_feed *feed)
+{
+    mr_error error = {0};
+    if (mr_signals_check(&error) != MR_OK ||
+        (feed->shuffle && mr_shuffle_poll(feed->shuffle, &error) != MR_OK))
+        fail(feed, &error);
+    mr_steal_poll(feed->stealing);
+    if (mr_steal_stopped(feed->stealing))
+        atomic_store(&feed->stop, true);
+    else if (atomic_load(&feed->stop))
+        mr_steal_stop(feed->stealing);
+    tell_progress(feed);
+}
+
+void mr_feed_serve(mr_worker *worker)
+{
+    if (worker->main)
+        serve(worker->feed);
+}
+
+void mr_feed_begin(mr_worker *worker, const mr_block *block)
+{
+    mr_out_begin_block(worker->self, block);
+    worker->busy -= mr_clock_now();
+}
+
+mr_status mr_feed_end(mr_worker *worker, mr_status status)
+{
+    mr_out_self *self = worker->self;
+    worker->busy += mr_clock_now();
+    worker->calls++;
+    if (status != MR_OK && self->error.code == MR_OK)
+        mr_out_fail(&self->out, status, "kernel failed: %s", worker->feed->app->name);
+    mr_out_end_block(self);
+    if (self->error.code == MR_OK && worker->feed->relieve)
+        return worker->feed->relieve(worker);
+    if (self->error.code != MR_OK)
+        worker->error = self->error;
+    return self->error.code;
+}
+
+/* The main thread, when there is nothing left to take: asks others; says when this rank is done. */
+static void look_for_work(mr_feed *feed)
+{
+    mr_range range;
+    serve(feed);
+    if (atomic_load(&feed->stop)) {
+        atomic_store(&feed->over, true);
+        return;
+    }
+    mr_steal_state state = MR_STEAL_NOTHING;
+    if (feed->steal && !feed->job->settings->no_steal)
+        state = mr_steal_ask(feed->stealing, &range);
+    if (state == MR_STEAL_GOT)
+        mr_work_add(&feed->work, range);
+    else if (state == MR_STEAL_NOTHING)
+        atomic_store(&feed->over, true);
+    else
+        mr_clock_nap(PAUSE);
+}
+
+static mr_status take_a_unit(mr_worker *w, bool *found)
+{
+    uint64_t unit;
+    mr_feed *feed = w->feed;
+    *found = mr_work_take(&feed->work, &unit);
+    if (!*found)
+        return feed->idle ? feed->idle(w) : MR_OK;
+    if (feed->every > 1 && unit % feed->every != 0)
+        return MR_OK;
+    w->units++;
+    MR_TRY(feed->run(w, unit));
+    mr_feed_advance(feed, feed->unit_bytes);
+    return MR_OK;
+}
+
+static mr_status work_on(mr_worker *w)
+{
+    mr_feed *feed = w->feed;
+    while (!atomic_load(&feed->stop)) {
+        bool found;
+        MR_TRY(take_a_unit(w, &found));
+        mr_feed_serve(w);
+        if (found)
+            continue;
+        if (atomic_load(&feed->over))
+            break;
+        if (w->main)
+            look_for_work(feed);
+        else
+            mr_clock_nap(PAUSE);
+    }
+    return MR_OK;
+}
+
+/*
+ * What a thread's table may grow to. A million keys fit in the largest; all tables of a rank
+ * together take little beside what the store of so many keys does, or a small part of a large
+ * budget.
+ */
+#define TABLE_MOST  ((uint64_t)31 << 20)
+#define TABLES_MOST ((uint64_t)62 << 20)
+
+static uint64_t table_most(const mr_job *job)
+{
+    uint64_t budget = mr_memory_budget(), all = TABLES_MOST;
+    if (budget / 256 > all)
+        all = budget / 256;
+    if (budget && budget / 8 < all)
+        all = budget / 8;
+    uint64_t each = all / job->threads;
+    return each < TABLE_MOST ? each : TABLE_MOST;
+}
+
+static mr_status open_out(mr_worker *w)
+{
+    const mr_feed *feed = w->feed;
+    mr_job *job = feed->job;
+    MR_TRY(mr_out_create(&w->self, feed->app, feed->store, job->share.cache / 2, table_most(job),
+                         omp_get_thread_num(), omp_get_num_threads(), &w->error));
+    w->self->state = job->state;
+    w->self->context = feed->context;
+    if (feed->shuffle)
+        MR_TRY(mr_emitter_create(&w->self->emitter, feed->shuffle, &w->error));
+    if (!feed->app->local_open)
+        return MR_OK;
+    mr_status status = feed->app->local_open(&w->self->out, w->self->local);
+    if (status != MR_OK) {
+        mr_out_fail(&w->self->out, status, "cannot start a thread: %s", feed->app->name);
+        w->error = w->self->error;
+    }
+    return status;
+}
+
+/* Merges a thread's dense results into the rank's; the first thread's become the rank's. */
+static void merge_dense(mr_job *job, mr_out_self *self)
+{
+    const mr_fold *fold = self->app->fold;
+    if (!job->dense) {
+        job->dense = self->out.dense;
+        self->out.dense = NULL;
+        return;
+    }
+    for (uint64_t i = 0; i < self->app->dense_count; i++)
+        fold->merge(fold, job->dense + i * fold->size, self->out.dense + i * fold->size);
+}
+
+static void close_out(mr_worker *w)
+{
+    mr_feed *feed = w->feed;
+    mr_job *job = feed->job;
+    if (w->self && feed->app->local_close)
+        feed->app->local_close(&w->self->out, w->self->local);
+    pthread_mutex_lock(&feed->lock);
+    if (w->self) {
+        if (w->self->out.dense)
+            merge_dense(job, w->self);
+        for (int i = 0; i < w->self->counter_count; i++)
+            mr_job_count(job, w->self->counters[i].name, w->self->counters[i].value);
+        job->report.flushes += w->self->flushes;
+    }
+    job->report.busy += w->busy;
+    job->report.blocks += w->calls;
+    job->report.splits += w->units;
+    pthread_mutex_unlock(&feed->lock);
+    if (w->self)
+        mr_emitter_destroy(&w->self->emitter);
+    mr_out_destroy(&w->self);
+}
+
+/* What the thread still holds goes where results go. */
+static mr_status flush(mr_worker *w)
+{
+    mr_status status = mr_out_flush(w->self);
+    if (status == MR_OK && w->self->emitter)
+        status = mr_emitter_close(w->self->emitter, &w->self->error);
+    if (status != MR_OK)
+        w->error = w->self->error;
+    return status;
+}
+
+static void run_worker(mr_feed *feed)
+{
+    mr_worker w = {.feed = feed, .main = omp_get_thread_num() == 0};
+    mr_crash_thread_begin(omp_get_thread_num(), &w.block);
+    mr_status status = open_out(&w);
+    if (status == MR_OK && feed->open)
+        status = feed->open(&w);
+    if (status == MR_OK)
+        status = work_on(&w);
+    if (status == MR_OK)
+        status = flush(&w);
+    if (w.error.code != MR_OK)
+        fail(feed, &w.error);
+    if (feed->close)
+        feed->close(&w);
+    close_out(&w);
+    /* Other ranks may be waiting for an answer: the main thread stays until the last one leaves. */
+    if (!w.main)
+        atomic_fetch_sub(&feed->at_work, 1);
+    while (w.main && atomic_load(&feed->at_work) > 0) {
+        serve(feed);
+        mr_clock_nap(PAUSE);
+    }
+    mr_crash_thread_end();
+}
+
+/* Until all ranks are done and every page has arrived. */
+static void wait_for_others(mr_feed *feed)
+{
+    mr_error error = {0};
+    if (feed->error.code != MR_OK)
+        mr_steal_stop(feed->stealing);
+    bool idle = false, arrived = feed->shuffle == NULL;
+    while (!idle || !arrived) {
+        idle = idle || mr_steal_end(feed->stealing);
+        arrived = arrived || mr_shuffle_end(feed->shuffle, &error);
+        tell_progress(feed);
+        if (!arrived)
+            sched_yield();
+        else if (!idle)
+            mr_clock_nap(PAUSE);
+    }
+    if (error.code != MR_OK)
+        fail(feed, &error);
+}
+
+mr_range mr_feed_share(const mr_job *job, uint64_t count)
+{
+    __extension__ typedef unsigned __int128 wide;
+    wide units = count, rank = (wide)mr_comm_rank(job->comm), size = (wide)mr_comm_size(job->comm);
+    return (mr_range){(uint64_t)(units * rank / size), (uint64_t)(units * (rank + 1) / size)};
+}
+
+mr_status mr_feed_run(mr_feed *feed)
+{
+    mr_job *job = feed->job;
+    pthread_mutex_init(&feed->lock, NULL);
+    mr_work_start(&feed->work, feed->share);
+    mr_steal_create(&feed->stealing, job->comm, give_work, feed, job->error);
+    mr_status status = mr_comm_agree(job->comm, job->error);
+    if (status == MR_OK) {
+#pragma omp parallel num_threads((int)job->threads)
+        {
+#pragma omp single
+            atomic_store(&feed->at_work, omp_get_num_threads() - 1);
+            run_worker(feed);
+        }
+        wait_for_others(feed);
+        if (feed->error.code != MR_OK && job->error->code == MR_OK)
+            *job->error = feed->error;
+        status = mr_comm_agree(job->comm, job->error);
+    }
+    job->report.splits_stolen += feed->work.stolen;
+    mr_steal_destroy(&feed->stealing);
+    mr_work_end(&feed->work);
+    pthread_mutex_destroy(&feed->lock);
+    return status;
+}
