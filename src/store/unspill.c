@@ -22,6 +22,27 @@ void mr_spill_reader_start(mr_spill_reader *reader, mr_spill *spill, mr_extent e
         (mr_spill_reader){.spill = spill, .left = extent, .chunk = READ_AT_ONCE, .kept = extent.at};
 }
 
+static void give_back(mr_spill_reader *reader, uint64_t to)
+{
+    mr_spill_release(reader->spill, (mr_extent){.at = reader->kept, .size = to - reader->kept});
+    reader->kept = to;
+}
+
+/* What is behind the last page that was given back, where all was read. */
+static void finish(mr_spill_reader *reader)
+{
+    if (reader->consume && reader->left.size == 0 && reader->spill)
+        give_back(reader, reader->left.at);
+}
+
+void mr_spill_reader_turn(mr_spill_reader *reader, mr_extent extent)
+{
+    finish(reader);
+    reader->left = extent;
+    reader->kept = extent.at;
+    reader->at = reader->end = 0;
+}
+
 size_t mr_spill_reader_least(size_t frame)
 {
     return sizeof(mr_slab) + mr_round8(frame < MR_SLAB_MOST ? frame : MR_SLAB_MOST);
@@ -72,12 +93,6 @@ static void fetch_ahead(const mr_spill_reader *reader, size_t size)
     uint64_t next = size < left->size ? size : left->size;
     if (next)
         posix_fadvise(reader->spill->file, (off_t)left->at, (off_t)next, POSIX_FADV_WILLNEED);
-}
-
-static void give_back(mr_spill_reader *reader, uint64_t to)
-{
-    mr_spill_release(reader->spill, (mr_extent){.at = reader->kept, .size = to - reader->kept});
-    reader->kept = to;
 }
 
 /* Gets `need` bytes that are not unpacked yet, and more where a whole chunk can be read. */
@@ -194,8 +209,7 @@ mr_status mr_spill_reader_next(mr_spill_reader *reader, const unsigned char **by
 
 void mr_spill_reader_end(mr_spill_reader *reader)
 {
-    if (reader->consume && reader->left.size == 0 && reader->spill)
-        give_back(reader, reader->left.at);
+    finish(reader);
     mr_spill_buffer_free(&reader->buffer);
     *reader = (mr_spill_reader){0};
 }
