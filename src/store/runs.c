@@ -19,7 +19,7 @@ mr_status mr_runs_create(mr_runs **runs, const mr_pair_order *order, mr_spill *s
     self->order = order;
     self->spill = spill;
     self->memory = memory;
-    self->frame = frame;
+    self->frame = self->longest = frame;
     return MR_OK;
 }
 

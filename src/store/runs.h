@@ -16,7 +16,7 @@ typedef struct mr_runs {
     const mr_pair_order *order;
     mr_spill *spill;
     size_t memory, frame;
-    size_t longest; /* of all frames */
+    size_t longest; /* of all frames, now and after merging: `frame` or one pair */
     mr_run *runs;
     size_t count, capacity;
     mr_spill_buffer buffer; /* for writing; empty while the merge goes on */

@@ -5,6 +5,7 @@
 #include "store/runs.h"
 
 #include <CUnit/Basic.h>
+#include <pthread.h>
 #include <signal.h>
 
 /* A shape, an order, and what keys and values look like. Sizes of 0: each pair has its own, up to
@@ -256,6 +257,64 @@ static void test_bounds(void)
     free_sample(&s);
 }
 
+/* A run that a thread of its own writes. */
+typedef struct writing {
+    mr_runs *runs;
+    sample sample;
+    mr_run run;
+    mr_status status;
+} writing;
+
+static void *write_run(void *context)
+{
+    writing *w = context;
+    mr_error error = {0};
+    mr_spill_buffer buffer = {0};
+    w->status = mr_run_write(&w->run, w->runs->spill, &w->sample.order.layout, w->sample.refs,
+                             w->sample.count, w->runs->frame, &buffer, &error);
+    mr_spill_buffer_free(&buffer);
+    return NULL;
+}
+
+/* Four threads write runs at the same time: all the same pairs, so each comes four times. */
+static void test_threads(void)
+{
+    enum { THREADS = 4, EACH = 30000 };
+    mr_error error = {0};
+    mr_spill *spill = open_spill();
+    mr_runs *runs;
+    writing all[THREADS];
+    pthread_t threads[THREADS];
+    const unsigned char *pair = NULL;
+    sample *s = &all[0].sample;
+    make_sample(s, &kinds[4], EACH);
+    CU_ASSERT_EQUAL(mr_runs_create(&runs, &s->order, spill, 1 << 20, 4096, &error), MR_OK);
+    for (uint64_t i = 0, random = 1; i < EACH; i++)
+        add_pair(s, &random, &kinds[4]);
+    qsort_r(s->refs, s->count, sizeof *s->refs, oracle, &s->order);
+    for (int t = 0; t < THREADS; t++) {
+        all[t] = (writing){.runs = runs, .sample = *s};
+        pthread_create(&threads[t], NULL, write_run, &all[t]);
+    }
+    for (int t = 0; t < THREADS; t++) {
+        pthread_join(threads[t], NULL);
+        CU_ASSERT_EQUAL(all[t].status, MR_OK);
+        CU_ASSERT_EQUAL(mr_runs_take(runs, all[t].run, &error), MR_OK);
+    }
+    CU_ASSERT_EQUAL(mr_runs_rewind(runs, &error), MR_OK);
+    size_t wrong = 0;
+    for (size_t i = 0; i < (size_t)THREADS * EACH; i++) {
+        CU_ASSERT_FATAL(mr_runs_next(runs, &pair, &error) == MR_OK && pair);
+        wrong += memcmp(pair, s->refs[i / THREADS].pair, s->order.layout.stride) != 0;
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+    CU_ASSERT(mr_runs_next(runs, &pair, &error) == MR_OK && !pair);
+    mr_runs_destroy(&runs);
+    mr_spill_destroy(&spill);
+    CU_ASSERT_EQUAL(mr_memory_used(), 0);
+    free_sample(s);
+}
+
 /* Errors come out, whenever they happen, and everything can still be destroyed. */
 static void test_errors(void)
 {
@@ -300,6 +359,7 @@ int main(void)
     CU_add_test(suite, "the merge is what one sort gives", test_merge);
     CU_add_test(suite, "more runs than memory for them", test_little_memory);
     CU_add_test(suite, "long pairs", test_long_pairs);
+    CU_add_test(suite, "threads write runs", test_threads);
     CU_add_test(suite, "errors", test_errors);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
