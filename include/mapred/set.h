@@ -106,11 +106,11 @@ typedef struct mr_set_options {
                             fold's accumulators, one a key; leave `shape.value` alone */
     uint64_t (*owner)(void *context, mr_bytes key, uint64_t owners); /* MR_SPREAD_OWNER: below
                                                                          `owners`, the ranks */
-    const mr_set *like; /* MR_SPREAD_RANGE: the same ranges as this set's */
+    const mr_set *like;            /* MR_SPREAD_RANGE: the same ranges as this set's */
     const mr_sort_options *sorted; /* MR_SPREAD_RANGE: put in this order while it is made, as
                                       mr_set_sort does afterwards: ranges may then divide a key */
-    void *context;      /* for kernels: mr_out_context */
-    const char *name;   /* in messages and reports */
+    void *context;                 /* for kernels: mr_out_context */
+    const char *name;              /* in messages and reports */
 } mr_set_options;
 
 /* What an input is made of. */

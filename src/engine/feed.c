@@ -1,6 +1,6 @@
 /*
- * engine/feed.c: the threads of a phase. The main thread also answers other ranks between its units,
- * moves pages of the shuffle, and asks others for work when there is none left here.
+ * engine/feed.c: the threads of a phase. The main thread also answers other ranks between its
+ * units, moves pages of the shuffle, and asks others for work when there is none left here.
  */
 #include "engine/feed.h"
 

@@ -41,6 +41,8 @@ struct mr_job {
     mr_rank_report report;
     mr_out_counter counters[MR_JOB_COUNTERS];
     int counter_count;
+    mr_hot_key hot[MR_HOT_KEYS]; /* rank 0 */
+    int hot_count;
     char *names[MR_JOB_COUNTERS]; /* of counters, where the job has to keep them itself */
     int name_count;
     double start;

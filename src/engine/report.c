@@ -41,6 +41,9 @@ static void explain(const mr_job *job)
             (unsigned long long)job->bytes, mr_clock_now() - job->start);
     for (int i = 0; i < job->counter_count; i++)
         mr_note("counter: %s: %lld", job->counters[i].name, (long long)job->counters[i].value);
+    for (int i = 0; i < job->hot_count; i++)
+        mr_note("hot key: %s in %s: %.0f%% of the pairs, on rank %d", job->hot[i].key,
+                job->hot[i].set, 100 * job->hot[i].share, job->hot[i].rank);
 }
 
 static mr_status write_file(const mr_job *job, const mr_rank_report *ranks)
@@ -64,6 +67,8 @@ static mr_status write_file(const mr_job *job, const mr_rank_report *ranks)
         .rank_count = mr_comm_size(job->comm),
         .counters = counters,
         .counter_count = job->counter_count,
+        .hot = job->hot,
+        .hot_count = job->hot_count,
     };
     return mr_report_write(job->settings->report, &report, job->error);
 }

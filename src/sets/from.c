@@ -11,7 +11,8 @@ typedef struct reading {
     mr_map_kernel *kernel;
 } reading;
 
-/* A map over files has its own state in `self`: what threads have to know comes by way of local_open.
+/* A map over files has its own state in `self`: what threads have to know comes by way of
+ * local_open.
  */
 typedef struct reading_app {
     mr_app app; /* first: the app of every mr_out here */
@@ -72,8 +73,8 @@ static mr_status sample_input(reading *r, const mr_set_options *options, mr_rang
     mr_shuffle_only_sample(try.making.shuffle);
     mr_status status = read_some(&try);
     mr_set *set = try.making.set;
-    mr_pair_order order = options->sorted ? mr_set_order_of(set, options->sorted)
-                                          : mr_set_key_order(set);
+    mr_pair_order order =
+        options->sorted ? mr_set_order_of(set, options->sorted) : mr_set_key_order(set);
     if (status == MR_OK)
         status = mr_ranges_create(ranges, job, &order, mr_shuffle_sample(try.making.shuffle),
                                   set->total, options->sorted == NULL);
@@ -110,8 +111,8 @@ static mr_status read_then_move(reading *r, const mr_set_options *options, mr_se
     mr_sort_options sort = options->sorted ? *options->sorted : (mr_sort_options){.by = MR_BY_KEY};
     mr_set_options how = {.spread = MR_SPREAD_RANGE, .consume = true};
     sort.consume = true;
-    mr_status status = options->sorted ? mr_set_sort(read, &sort, set)
-                                       : mr_set_spread(read, &how, set);
+    mr_status status =
+        options->sorted ? mr_set_sort(read, &sort, set) : mr_set_spread(read, &how, set);
     mr_set_destroy(&read);
     return status;
 }
@@ -123,7 +124,7 @@ static mr_status read_ranges(reading *r, const mr_set_options *options, mr_set *
     if (!can_be_sampled(r->plan))
         return read_then_move(r, options, set);
     MR_TRY(sample_input(r, options, &ranges));
-    mr_set like = {.spread = MR_SPREAD_RANGE, .ranges = ranges};
+    mr_set like = {.spread = MR_SPREAD_RANGE, .total = ranges->piles, .ranges = ranges};
     known.like = &like;
     mr_status status = read_into(r, &known, set);
     if (status == MR_OK && options->sorted) {
@@ -139,9 +140,8 @@ mr_status mr_set_from_input(mr_job *job, const mr_input_options *input, mr_map_k
 {
     const mr_input_options plain = {.paths = NULL};
     input = input ? input : &plain;
-    reading r = {.making.job = job,
-                 .records = {input->records, input->record_size},
-                 .kernel = kernel};
+    reading r = {
+        .making.job = job, .records = {input->records, input->record_size}, .kernel = kernel};
     *set = NULL;
     MR_TRY(make_plan(job, input, &r.plan));
     mr_status status;
@@ -238,6 +238,7 @@ mr_status mr_set_from_memory(mr_job *job, const mr_pair *pairs, size_t count,
     given g = {.pairs = pairs, .count = count};
     uint64_t mine = count, total;
     *set = NULL;
+    MR_TRY(mr_job_agree(job));
     mr_comm_scan(job->comm, &mine, 1, &g.before, &total);
     MR_TRY(mr_making_begin(&g.making, job, options, NULL, false, "memory"));
     g.making.feed.share = (mr_range){0, count > 0};

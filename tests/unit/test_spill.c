@@ -2,24 +2,39 @@
 #include "base/memory.h"
 #include "random.h"
 #include "scratch.h"
+#include "store/columns.h"
 #include "store/spill.h"
 
 #include <CUnit/Basic.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 
 #define SLAB ((size_t)256 << 10)
 
-/* What frames are made of: all the same, words, or nothing that can be compressed. */
-typedef enum content { ZEROS, WORDS, NOISE, CONTENTS } content;
+#define ROW 24
+
+/* What frames are made of: all the same, words, rows of numbers, or nothing that can be compressed.
+ */
+typedef enum content { ZEROS, WORDS, ROWS, NOISE, CONTENTS } content;
+
+static unsigned char make_byte(uint64_t *random, content kind, size_t at)
+{
+    switch (kind) {
+    case WORDS:
+        return (unsigned char)("map reduce"[random_below(random, 10)]);
+    case ROWS:
+        return (unsigned char)(at % 8 < 3 ? random_next(random) : at % ROW);
+    case NOISE:
+        return (unsigned char)random_next(random);
+    default:
+        return 0;
+    }
+}
 
 static void make_bytes(uint64_t *random, content kind, unsigned char *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++)
-        bytes[i] = kind == ZEROS   ? 0
-                   : kind == WORDS ? (unsigned char)("map reduce"[random_below(random, 10)])
-                                   : (unsigned char)random_next(random);
+        bytes[i] = make_byte(random, kind, i);
 }
 
 static size_t make_size(uint64_t *random)
@@ -85,6 +100,64 @@ static void check_frames(mr_spill *spill, const frames *f, size_t chunk)
     mr_spill_reader_end(&reader);
 }
 
+static bool columns_are_right(const unsigned char *rows, size_t size, size_t stride,
+                              const unsigned char *columns)
+{
+    size_t height = size / stride;
+    for (size_t i = 0; i < size; i++)
+        if (columns[i < height * stride ? i % stride * height + i / stride : i] != rows[i])
+            return false;
+    return true;
+}
+
+static void test_columns(void)
+{
+    uint64_t random = 2;
+    size_t wrong = 0, divided = 0;
+    for (size_t period = 0; period < 600; period++) {
+        /* Of the exact size, so that a byte too far is found by the sanitizer. */
+        size_t size = random_below(&random, 20000), stride = mr_columns_stride(size, period);
+        unsigned char *rows = malloc(size + 1), *columns = malloc(size), *back = malloc(size);
+        make_bytes(&random, NOISE, rows, size);
+        if (stride) {
+            mr_columns_split(rows, size, stride, columns);
+            mr_columns_join(columns, size, stride, back);
+            wrong += !columns_are_right(rows, size, stride, columns);
+            wrong += memcmp(back, rows, size) != 0 || stride % period != 0;
+            divided++;
+        }
+        free(rows);
+        free(columns);
+        free(back);
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+    CU_ASSERT(divided > 300);
+}
+
+/* What is made of rows of numbers is smaller, and what is not is not larger. */
+static void test_rows(void)
+{
+    mr_error error = {0};
+    mr_spill *spill;
+    uint64_t random = 4;
+    unsigned char *bytes = malloc(SLAB);
+    mr_piece piece = {bytes, SLAB};
+    CU_ASSERT_EQUAL_FATAL(mr_spill_create(&spill, scratch, &error), MR_OK);
+    for (content kind = ZEROS; kind < CONTENTS; kind++) {
+        mr_spill_buffer plain = {0}, rows = {.stride = ROW};
+        mr_extent a, b;
+        make_bytes(&random, kind, bytes, SLAB);
+        CU_ASSERT_EQUAL(mr_spill_write(spill, &piece, 1, &plain, &a, &error), MR_OK);
+        CU_ASSERT_EQUAL(mr_spill_write(spill, &piece, 1, &rows, &b, &error), MR_OK);
+        CU_ASSERT(b.size <= a.size);
+        CU_ASSERT(kind != ROWS || b.size < a.size * 3 / 4);
+        mr_spill_buffer_free(&plain);
+        mr_spill_buffer_free(&rows);
+    }
+    free(bytes);
+    mr_spill_destroy(&spill);
+}
+
 static mr_spill *open_spill(void)
 {
     mr_error error = {0};
@@ -101,8 +174,9 @@ static void test_round_trip(void)
     mr_spill *spill = open_spill();
     mr_spill_buffer buffer = {0};
     mr_error error = {0};
-    for (int i = 0; i < EXTENTS; i++) {
+    for (uint32_t i = 0; i < EXTENTS; i++) {
         make_frames(&random, &all[i], i % 10 ? 10 : 40);
+        buffer.stride = i % 3 ? ROW * (i % 2) : (uint32_t)random_below(&random, 700);
         CU_ASSERT_EQUAL_FATAL(
             mr_spill_write(spill, all[i].pieces, all[i].count, &buffer, &all[i].extent, &error),
             MR_OK);
@@ -114,7 +188,8 @@ static void test_round_trip(void)
     CU_ASSERT_EQUAL(mr_spill_packed(spill), packed);
     CU_ASSERT(packed < raw * 3 / 4);
     CU_ASSERT(scratch_taken() < packed + EXTENTS * 4096 + 65536);
-    CU_ASSERT(buffer.packed.capacity <= 2 * SLAB + 4096 && buffer.bytes.capacity == 0);
+    CU_ASSERT(buffer.packed.capacity <= 2 * SLAB + 4096 && buffer.columns.capacity <= SLAB);
+    CU_ASSERT_EQUAL(buffer.bytes.capacity, 0);
     for (int i = 0; i < EXTENTS; i++) {
         check_frames(spill, &all[EXTENTS - 1 - i], 0);
         check_frames(spill, &all[i], SLAB);
@@ -209,7 +284,7 @@ static mr_spill *write_frames(frames *f, uint64_t seed, size_t most)
 {
     mr_error error = {0};
     mr_spill *spill = open_spill();
-    mr_spill_buffer buffer = {0};
+    mr_spill_buffer buffer = {.stride = seed % 2 ? ROW : 0};
     mr_extent other;
     CU_ASSERT_EQUAL(mr_spill_write(spill, &(mr_piece){"abc", 3}, 1, &buffer, &other, &error),
                     MR_OK);
@@ -327,11 +402,6 @@ static void test_full_disk(void)
     mr_spill_destroy(&spill);
 }
 
-static bool can_give_back(void)
-{
-    return fallocate(scratch_file(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096) == 0;
-}
-
 /* Disk space comes back, behind a reader too, and what is beside it stays. */
 static void test_release(void)
 {
@@ -341,7 +411,7 @@ static void test_release(void)
     mr_error error = {0};
     mr_spill_buffer buffer = {0};
     mr_spill *spill = open_spill();
-    bool can = can_give_back();
+    bool can = scratch_can_give_back();
     for (int i = 0; i < EXTENTS; i++) {
         make_frames(&random, &all[i], 20);
         mr_spill_write(spill, all[i].pieces, all[i].count, &buffer, &all[i].extent, &error);
@@ -392,6 +462,8 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("spill", scratch_make, scratch_remove);
     CU_add_test(suite, "what is written is read", test_round_trip);
+    CU_add_test(suite, "columns are transposed rows", test_columns);
+    CU_add_test(suite, "rows of numbers", test_rows);
     CU_add_test(suite, "the file has no name", test_no_name);
     CU_add_test(suite, "a folder that is not there", test_no_folder);
     CU_add_test(suite, "threads write at the same time", test_threads);
