@@ -36,7 +36,8 @@ def text(seed, number, kinds):
 
 class Dedup(drive.Case):
     def check(self, data, **more):
-        self.briefly(["dedup", self.write("in.txt", data)], firsts(data), **more)
+        for _ in range(3):
+            self.somewhere(["dedup", self.write("in.txt", data)], firsts(data), **more)
 
     def test_many_points(self):
         data = text(1, 6000, 2000)
@@ -100,17 +101,13 @@ class Dedup(drive.Case):
         self.same(self.read("out.bin"), firsts(data))
 
     def test_larger_than_memory(self):
+        """Every other line is one of a few: 150 MB with 75 MB of different lines."""
         rng = random.Random(7)
-        known = [b"%016x" % rng.getrandbits(64) * 6 for _ in range(1000)]
-        data = b"".join(
-            (known[n % 1000] if n % 4 == 0 else b"%016x" % rng.getrandbits(64) * 6) + b"\n"
-            for n in range(2000000)
-        )
+        digits = rng.randbytes(50 * 750000).hex().encode()
+        new = [digits[at : at + 100] + b"\n" for at in range(0, len(digits), 100)]
+        data = b"".join(line + new[n * n % 999] for n, line in enumerate(new))
         self.write("in.txt", data)
-        want = firsts(data)
-        for ranks in (0, 2):
-            got = self.good(["dedup", "--memory", "64M", "in.txt"], ranks, timeout=120)
-            self.same(got, want, f"{ranks} ranks")
+        self.same(self.good(["dedup", "--memory", "64M", "in.txt"], 2, timeout=120), firsts(data))
 
 
 if __name__ == "__main__":

@@ -41,13 +41,14 @@ class Index(drive.Case):
     def check(self, files, everywhere=False, **more):
         for name, data in files:
             self.write(name, data)
-        walk = self.everywhere if everywhere else self.briefly
+        walk = self.everywhere if everywhere else self.somewhere
         names = [name for name, _ in files]
         walk(["invertedindex"] + names, index(files), **more)
         walk(["invertedindex", "--positions"] + names, index(files, True), **more)
 
     def test_many_points(self):
-        self.check([(f"{n * 7 % 5}/f{n}.txt", text(n, 400)) for n in range(6)], everywhere=True)
+        self.check([(f"{n * 7 % 5}/f{n}.txt", text(n, 400)) for n in range(6)], everywhere=True,
+                   blocks=("1", "64", None))
 
     def test_order_of_names(self):
         """Names that are prefixes of each other, given in no order."""
@@ -62,7 +63,7 @@ class Index(drive.Case):
         self.write("in.txt", data)
         for option in ([], ["--positions"]):
             files = [("in.txt", data), ("in.txt", data)]
-            self.briefly(["invertedindex", "in.txt", "in.txt"] + option, index(files, bool(option)))
+            self.somewhere(["invertedindex", "in.txt", "in.txt"] + option, index(files, bool(option)))
 
     def test_empty(self):
         self.check([("a", b"")])
@@ -86,17 +87,24 @@ class Index(drive.Case):
         self.check([("a", b"the " * 100000), ("b", b"a the\n" * 1000)], blocks=("64K", None))
 
     def test_larger_than_memory(self):
+        """With --positions, one of three words being the same; and counts of many words."""
         rng = random.Random(8)
-        known = [b"%x" % rng.getrandbits(rng.choice((8, 20, 36))) for _ in range(100000)]
+        known = [b"%x" % rng.getrandbits(36) for _ in range(1 << 16)]
         files = []
-        for n in range(3):
-            words = [b"the" if i % 3 == 0 else known[rng.getrandbits(16)] for i in range(1000000)]
-            files.append((f"f{n}", b" ".join(words)))
+        for name in ("f0", "f1"):
+            places = rng.randbytes(2 * 500000)
+            words = [known[places[i] << 8 | places[i + 1]] for i in range(0, len(places), 2)]
+            words[::3] = [b"the"] * len(words[::3])
+            files.append((name, b" ".join(words)))
             self.write(*files[-1])
-        for option in ([], ["--positions"]):
-            want = index(files, bool(option))
-            asked = ["invertedindex", "--memory", "64M", "f0", "f1", "f2"] + option
-            self.same(self.good(asked, 2, timeout=120), want, option)
+        asked = ["invertedindex", "--memory", "64M", "--positions", "f0", "f1"]
+        self.same(self.good(asked, 2, timeout=120), index(files, True))
+        digits = rng.randbytes(6 * 1500000).hex().encode()
+        data = b" ".join(digits[at : at + 12] for at in range(0, len(digits), 12))
+        self.write("many", data)
+        want = b"".join(b"%s\tmany:1\n" % word for word in sorted(data.split()))
+        self.assertEqual(len(set(data.split())), 1500000)
+        self.same(self.good(["invertedindex", "--memory", "64M", "many"], 2, timeout=120), want)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,8 @@ class Generate(drive.Case):
     def test_everywhere(self):
         for more in ([], ["--ascii"], ["--keys", "3"]):
             asked = ["teragen", "--records", 5432, "--seed", 7] + more
-            self.everywhere(asked, self.good(asked), blocks=("1", "4K", None), many=not more)
+            walk = self.somewhere if more else self.everywhere
+            walk(asked, self.good(asked), blocks=("1", None))
 
     def test_a_record_does_not_depend_on_how_many_there_are(self):
         data = self.generate(1000)
@@ -153,7 +154,7 @@ class Sort(drive.Case):
     def test_larger_than_memory(self):
         for keys in (0, 2):
             with self.subTest(keys=keys):
-                self.good(["teragen", "--records", 3000000, "--keys", keys, "--overwrite", "-o", "f.bin"])
+                self.good(["teragen", "--records", 1200000, "--keys", keys, "--overwrite", "-o", "f.bin"])
                 want = b"".join(sorted(records(self.read("f.bin"))))
                 asked = ["terasort", "--memory", "64M", "--overwrite", "-o", "sorted.bin", "f.bin"]
                 self.good(asked, 2, timeout=120)
@@ -172,12 +173,12 @@ class Validate(drive.Case):
 
     def test_in_order(self):
         data = self.sorted(5000)
-        self.everywhere(["teravalidate", self.write("s.bin", data)], summary(data), many=True)
+        self.everywhere(["teravalidate", self.write("s.bin", data)], summary(data), blocks=("1", "4K", None))
 
     def test_equal_keys(self):
         for keys in (1, 3):
             data = self.sorted(3000, "--keys", keys)
-            self.briefly(["teravalidate", self.write("s.bin", data)], summary(data))
+            self.somewhere(["teravalidate", self.write("s.bin", data)], summary(data))
 
     def test_order_within_a_key_does_not_matter(self):
         data = b"".join(sorted(records(self.sorted(500, "--keys", 3)), key=lambda r: (r[:10], r[::-1])))
@@ -185,7 +186,7 @@ class Validate(drive.Case):
 
     def test_empty_and_one(self):
         for data in (b"", bytes(range(100))):
-            self.briefly(["teravalidate", self.write("s.bin", data)], summary(data))
+            self.somewhere(["teravalidate", self.write("s.bin", data)], summary(data))
 
     def test_checksum_does_not_depend_on_the_order(self):
         self.good(["teragen", "--records", 4000, "-o", "f.bin"])
