@@ -93,7 +93,8 @@ typedef struct mr_set_options {
     mr_shape shape;
     mr_spread spread;
     bool ordered; /* pairs keep their place in the input: 8 bytes each. Of a set made from another:
-                     the place of the pair it comes from, so that other one has to be ordered */
+                     the place of the pair it comes from, so that other one has to be ordered;
+                     what a kernel puts for one key of it stands in the order it was put in */
     bool same_keys;   /* of reduce and cogroup: the kernel puts only pairs of the key it was called
                          with, so the new set lies as the old one does and nothing moves */
     bool consume;     /* the source is freed while it is read: memory is needed for one of the two.
@@ -105,11 +106,11 @@ typedef struct mr_set_options {
                             fold's accumulators, one a key; leave `shape.value` alone */
     uint64_t (*owner)(void *context, mr_bytes key, uint64_t owners); /* MR_SPREAD_OWNER: below
                                                                          `owners`, the ranks */
-    const mr_set *like; /* MR_SPREAD_RANGE: the same ranges as this set's */
+    const mr_set *like;            /* MR_SPREAD_RANGE: the same ranges as this set's */
     const mr_sort_options *sorted; /* MR_SPREAD_RANGE: put in this order while it is made, as
                                       mr_set_sort does afterwards: ranges may then divide a key */
-    void *context;      /* for kernels: mr_out_context */
-    const char *name;   /* in messages and reports */
+    void *context;                 /* for kernels: mr_out_context */
+    const char *name;              /* in messages and reports */
 } mr_set_options;
 
 /* What an input is made of. */

@@ -9,6 +9,17 @@ mr_page *mr_page_create(size_t capacity, mr_error *error)
     return page;
 }
 
+mr_page *mr_page_trim(mr_page *page, size_t size)
+{
+    mr_error error = {0};
+    size_t old = sizeof *page + page->capacity;
+    mr_page *trimmed = mr_memory_resize(page, old, sizeof *page + size, "a page", &error);
+    if (!trimmed)
+        return page;
+    trimmed->capacity = size;
+    return trimmed;
+}
+
 void mr_page_destroy(mr_page *page)
 {
     if (page)

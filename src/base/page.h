@@ -16,6 +16,8 @@ typedef struct mr_page {
 
 /* Counted against the budget. */
 mr_page *mr_page_create(size_t capacity, mr_error *error);
+/* The page with no more room than `size` bytes; it may have moved. */
+mr_page *mr_page_trim(mr_page *page, size_t size);
 void mr_page_destroy(mr_page *page);
 
 #endif

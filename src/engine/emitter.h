@@ -8,6 +8,10 @@
 
 #define MR_SHUFFLE_SAMPLE 8192 /* pairs sampled of what a rank puts into one set */
 
+/* As the pile of a page: it is many pages, each its size and its bytes, padded to a multiple of 8.
+ */
+#define MR_LEAF_BUNDLE UINT32_MAX
+
 typedef struct mr_page_list {
     mr_page *first, *last;
     atomic_int count; /* read without the lock */

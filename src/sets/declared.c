@@ -173,11 +173,7 @@ mr_status mr_sets_run_reduce(mr_job *job)
                              .same_keys = app->same_keys,
                              .consume = true};
     mr_set *mapped = NULL, *reduced = NULL;
-    start_progress(job);
-    double start = mr_clock_now();
     mr_status status = mr_set_from_input(job, &input, app->map, &pairs, &mapped);
-    finish_progress(job);
-    job->report.seconds[MR_PHASE_MAP] += mr_clock_now() - start;
     if (status == MR_OK)
         status = mr_set_reduce(mapped, app->reduce, &result, &reduced);
     mr_set_destroy(&mapped);

@@ -19,8 +19,8 @@ mr_shape mr_folded_shape(const mr_fold *fold, mr_shape keys);
 
 /*
  * Folding: a store that kernels fold into, and a set that takes what it has no room for. Begin it,
- * run its feed (making.feed, less what is the feeder's own), and end it: `*to` is the set. A folding
- * that was never relieved may be dropped instead, when its store was taken away.
+ * run its feed (making.feed, less what is the feeder's own), and end it: `*to` is the set. A
+ * folding that was never relieved may be dropped instead, when its store was taken away.
  */
 typedef struct mr_folding {
     mr_making making;

@@ -1,6 +1,8 @@
 /* sets/from.c: sets from inputs, from numbers, and from memory. */
 #include "sets/fold.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 
 /* A kernel over an input. */
@@ -11,7 +13,8 @@ typedef struct reading {
     mr_map_kernel *kernel;
 } reading;
 
-/* A map over files has its own state in `self`: what threads have to know comes by way of local_open.
+/* A map over files has its own state in `self`: what threads have to know comes by way of
+ * local_open.
  */
 typedef struct reading_app {
     mr_app app; /* first: the app of every mr_out here */
@@ -72,8 +75,8 @@ static mr_status sample_input(reading *r, const mr_set_options *options, mr_rang
     mr_shuffle_only_sample(try.making.shuffle);
     mr_status status = read_some(&try);
     mr_set *set = try.making.set;
-    mr_pair_order order = options->sorted ? mr_set_order_of(set, options->sorted)
-                                          : mr_set_key_order(set);
+    mr_pair_order order =
+        options->sorted ? mr_set_order_of(set, options->sorted) : mr_set_key_order(set);
     if (status == MR_OK)
         status = mr_ranges_create(ranges, job, &order, mr_shuffle_sample(try.making.shuffle),
                                   set->total, options->sorted == NULL);
@@ -110,8 +113,8 @@ static mr_status read_then_move(reading *r, const mr_set_options *options, mr_se
     mr_sort_options sort = options->sorted ? *options->sorted : (mr_sort_options){.by = MR_BY_KEY};
     mr_set_options how = {.spread = MR_SPREAD_RANGE, .consume = true};
     sort.consume = true;
-    mr_status status = options->sorted ? mr_set_sort(read, &sort, set)
-                                       : mr_set_spread(read, &how, set);
+    mr_status status =
+        options->sorted ? mr_set_sort(read, &sort, set) : mr_set_spread(read, &how, set);
     mr_set_destroy(&read);
     return status;
 }
@@ -123,7 +126,7 @@ static mr_status read_ranges(reading *r, const mr_set_options *options, mr_set *
     if (!can_be_sampled(r->plan))
         return read_then_move(r, options, set);
     MR_TRY(sample_input(r, options, &ranges));
-    mr_set like = {.spread = MR_SPREAD_RANGE, .ranges = ranges};
+    mr_set like = {.spread = MR_SPREAD_RANGE, .total = ranges->piles, .ranges = ranges};
     known.like = &like;
     mr_status status = read_into(r, &known, set);
     if (status == MR_OK && options->sorted) {
@@ -134,24 +137,40 @@ static mr_status read_ranges(reading *r, const mr_set_options *options, mr_set *
     return status;
 }
 
+static void begin_reading(mr_job *job, const mr_plan *plan)
+{
+    job->read.files += plan->count;
+    job->read.bytes += mr_plan_bytes(plan);
+    job->read.splits += plan->splits;
+    job->read.block = plan->block;
+    const mr_settings *settings = job->settings;
+    if (mr_comm_rank(job->comm) == 0)
+        mr_progress_start(&job->progress, settings->progress, settings->quiet,
+                          plan->streams ? 0 : mr_plan_bytes(plan));
+}
+
 mr_status mr_set_from_input(mr_job *job, const mr_input_options *input, mr_map_kernel *kernel,
                             const mr_set_options *options, mr_set **set)
 {
     const mr_input_options plain = {.paths = NULL};
     input = input ? input : &plain;
-    reading r = {.making.job = job,
-                 .records = {input->records, input->record_size},
-                 .kernel = kernel};
+    reading r = {
+        .making.job = job, .records = {input->records, input->record_size}, .kernel = kernel};
     *set = NULL;
+    double start = mr_clock_now();
     MR_TRY(make_plan(job, input, &r.plan));
     mr_status status;
+    begin_reading(job, r.plan);
     if (options->fold)
         status = mr_set_fold_input(job, r.plan, r.records, kernel, options, set);
     else if (options->spread == MR_SPREAD_RANGE && !options->like)
         status = read_ranges(&r, options, set);
     else
         status = read_into(&r, options, set);
+    if (mr_comm_rank(job->comm) == 0)
+        mr_progress_finish(&job->progress, mr_plan_bytes(r.plan));
     mr_plan_destroy(&r.plan);
+    job->report.seconds[MR_PHASE_MAP] += mr_clock_now() - start;
     return status;
 }
 
@@ -238,6 +257,7 @@ mr_status mr_set_from_memory(mr_job *job, const mr_pair *pairs, size_t count,
     given g = {.pairs = pairs, .count = count};
     uint64_t mine = count, total;
     *set = NULL;
+    MR_TRY(mr_job_agree(job));
     mr_comm_scan(job->comm, &mine, 1, &g.before, &total);
     MR_TRY(mr_making_begin(&g.making, job, options, NULL, false, "memory"));
     g.making.feed.share = (mr_range){0, count > 0};

@@ -91,8 +91,7 @@ static mr_status pair_piles(mr_worker *w, uint64_t unit)
     both *b = w->own;
     uint32_t pile = (uint32_t)unit;
     w->self->pile = pile;
-    mr_status status =
-        mr_groups_open(&b->left, &p->left->piles, pile, p->consume, &w->error);
+    mr_status status = mr_groups_open(&b->left, &p->left->piles, pile, p->consume, &w->error);
     if (status == MR_OK)
         status = mr_groups_open(&b->right, &p->right->piles, pile, p->consume, &w->error);
     if (status == MR_OK) {
@@ -148,8 +147,7 @@ mr_status mr_set_cogroup(mr_set *left, mr_set *right, mr_cogroup_kernel *kernel,
         return mr_error_set(job->error, MR_BAD_PLUGIN,
                             "wrong join: %s: the keys of the two sets are of different kinds",
                             job->app.name);
-    mr_status status =
-        bring_together(left, right, options->consume, &moved_left, &moved_right);
+    mr_status status = bring_together(left, right, options->consume, &moved_left, &moved_right);
     if (status == MR_OK)
         status = pair_sets(moved_left ? moved_left : left, moved_right ? moved_right : right,
                            kernel, options, to);

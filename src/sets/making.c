@@ -96,11 +96,12 @@ static void count_set(mr_set *set)
     job->report.spilled += mr_set_spilled_here(set);
 }
 
-mr_status mr_making_resume(mr_making *making, mr_set *set, const mr_set_options *options)
+mr_status mr_making_resume(mr_making *making, mr_set *set, const mr_set_options *options,
+                           bool alike)
 {
     mr_job *job = set->job;
-    *making = (mr_making){.job = job, .options = options, .set = set};
-    mr_shuffle_plan plan = plan_of(set, options, false);
+    *making = (mr_making){.job = job, .options = options, .set = set, .same_keys = alike};
+    mr_shuffle_plan plan = plan_of(set, options, alike);
     mr_shuffle_create(&making->shuffle, job, &plan);
     making->app = (mr_app){.name = job->app.name};
     making->feed = (mr_feed){.job = job,

@@ -1,6 +1,7 @@
 /*
- * store/pair_fields.h: an order of pairs as a series of fields, and fields as words of 64 bits.
- * Two pairs stand as their first words that differ do. Only for pair_order.c and pair_sort.c.
+ * store/pair_fields.h: an order of pairs as a series of fields, and fields as words of 64 bits: two
+ * pairs stand as their first words that differ do. What sorting (pair_sort.c) and searching
+ * (pair_search.c) go by.
  */
 #ifndef MR_STORE_PAIR_FIELDS_H
 #define MR_STORE_PAIR_FIELDS_H
@@ -17,15 +18,48 @@ typedef enum mr_pair_field {
 
 /* The first is what `by` says, and may go downwards; the others break ties. */
 typedef struct mr_pair_fields {
+    const mr_pair_order *order; /* borrowed */
     unsigned count;
     mr_pair_field fields[5];
 } mr_pair_fields;
 
-void mr_pair_fields_of(const mr_pair_order *order, mr_pair_fields *fields);
+/* Which word of pairs is looked at. */
+typedef struct mr_pair_step {
+    unsigned field; /* of the order's fields */
+    size_t depth;   /* into bytes; a multiple of 8 */
+    bool size;      /* how many bytes there are: they were the same but for zeros at their end */
+} mr_pair_step;
+
+mr_pair_fields mr_pair_fields_of(const mr_pair_order *order);
+
+/* What may tell apart pairs that have the same word; false when nothing can. `skip` also looks for
+ * the words that they all have in common. */
+bool mr_pair_step_next(const mr_pair_fields *fields, const mr_pair_ref *refs, size_t count,
+                       mr_pair_step *at, bool skip);
+/* Gives refs the words of a step as prefixes; false when they are all the same. */
+bool mr_pair_step_fill(const mr_pair_fields *fields, mr_pair_ref *refs, size_t count,
+                       mr_pair_step at);
+/* Whether nothing comes behind this word. */
+bool mr_pair_step_is_last(const mr_pair_fields *fields, mr_pair_step at);
 
 static inline bool mr_value_is_number(mr_value value)
 {
     return value == MR_VALUE_I64 || value == MR_VALUE_U64 || value == MR_VALUE_F64;
+}
+
+/* What an order looks at first. */
+static inline mr_pair_field mr_pair_first_field(const mr_pair_order *order)
+{
+    if (order->by == MR_BY_COMPARE)
+        return MR_FIELD_COMPARE;
+    if (order->by == MR_BY_KEY)
+        return MR_FIELD_KEY;
+    return mr_value_is_number(order->value) ? MR_FIELD_NUMBER : MR_FIELD_VALUE;
+}
+
+static inline int mr_words_compare(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
 }
 
 static inline uint64_t mr_word_at(const unsigned char *at)
@@ -94,6 +128,30 @@ static inline uint64_t mr_pair_word(const mr_pair_order *order, mr_pair_field fi
     if (field == MR_FIELD_NUMBER)
         return mr_value_image(order->value, pair.value);
     return mr_bytes_word(field == MR_FIELD_KEY ? pair.key : pair.value, depth);
+}
+
+/* What words are turned over with to go downwards. */
+static inline uint64_t mr_pair_step_flip(const mr_pair_fields *fields, mr_pair_step at)
+{
+    return fields->order->descending && at.field == 0 ? ~UINT64_C(0) : 0;
+}
+
+/* Key or value, whichever a step is in. */
+static inline mr_bytes mr_pair_step_bytes(const mr_pair_fields *fields, mr_pair_step at,
+                                          const unsigned char *pair)
+{
+    mr_pair read;
+    mr_pair_read(&fields->order->layout, pair, &read);
+    return fields->fields[at.field] == MR_FIELD_KEY ? read.key : read.value;
+}
+
+/* The word of a step, upwards. */
+static inline uint64_t mr_pair_step_word(const mr_pair_fields *fields, mr_pair_step at,
+                                         const unsigned char *pair)
+{
+    if (at.size)
+        return mr_pair_step_bytes(fields, at, pair).size;
+    return mr_pair_word(fields->order, fields->fields[at.field], pair, at.depth);
 }
 
 #endif

@@ -1,53 +1,11 @@
 /* store/pair_order.c: prefixes of pairs, and whole comparisons. Sorting is in pair_sort.c. */
 #include "store/pair_fields.h"
 
-/* What an order looks at first. */
-static mr_pair_field first_field(const mr_pair_order *order)
-{
-    if (order->by == MR_BY_COMPARE)
-        return MR_FIELD_COMPARE;
-    if (order->by == MR_BY_KEY)
-        return MR_FIELD_KEY;
-    return mr_value_is_number(order->value) ? MR_FIELD_NUMBER : MR_FIELD_VALUE;
-}
-
-static void add_field(mr_pair_fields *fields, mr_pair_field field)
-{
-    for (unsigned i = 0; i < fields->count; i++)
-        if (fields->fields[i] == field)
-            return;
-    fields->fields[fields->count++] = field;
-}
-
-static void add_value(mr_pair_fields *fields, mr_value value)
-{
-    if (mr_value_is_number(value))
-        add_field(fields, MR_FIELD_NUMBER);
-    if (value == MR_VALUE_BYTES || value == MR_VALUE_F64)
-        add_field(fields, MR_FIELD_VALUE);
-}
-
-void mr_pair_fields_of(const mr_pair_order *order, mr_pair_fields *fields)
-{
-    bool by_place = order->ties == MR_TIES_PLACE || order->ties == MR_TIES_KEY_PLACE;
-    fields->count = 0;
-    add_field(fields, first_field(order));
-    if (order->ties == MR_TIES_NONE)
-        return;
-    if (order->ties == MR_TIES_KEY_VALUE || order->ties == MR_TIES_KEY_PLACE)
-        add_field(fields, MR_FIELD_KEY);
-    if (by_place && order->layout.place)
-        add_field(fields, MR_FIELD_PLACE);
-    add_value(fields, order->value);
-    if (order->layout.place)
-        add_field(fields, MR_FIELD_PLACE);
-}
-
 uint64_t mr_pair_prefix(const mr_pair_order *order, const unsigned char *pair)
 {
     if (order->by == MR_BY_COMPARE)
         return 0;
-    uint64_t word = mr_pair_word(order, first_field(order), pair, 0);
+    uint64_t word = mr_pair_word(order, mr_pair_first_field(order), pair, 0);
     return order->descending ? ~word : word;
 }
 
@@ -69,11 +27,6 @@ const unsigned char *mr_pair_refs(const mr_pair_order *order, const unsigned cha
     return pairs;
 }
 
-static int compare_numbers(uint64_t a, uint64_t b)
-{
-    return (a > b) - (a < b);
-}
-
 /* By what `by` says, and upwards. */
 static int compare_by(const mr_pair_order *order, const mr_placed *a, const mr_placed *b)
 {
@@ -82,8 +35,8 @@ static int compare_by(const mr_pair_order *order, const mr_placed *a, const mr_p
     if (order->by == MR_BY_KEY)
         return mr_bytes_compare(a->pair.key, b->pair.key);
     if (mr_value_is_number(order->value))
-        return compare_numbers(mr_value_image(order->value, a->pair.value),
-                               mr_value_image(order->value, b->pair.value));
+        return mr_words_compare(mr_value_image(order->value, a->pair.value),
+                                mr_value_image(order->value, b->pair.value));
     return mr_bytes_compare(a->pair.value, b->pair.value);
 }
 
@@ -91,7 +44,7 @@ static int compare_by(const mr_pair_order *order, const mr_placed *a, const mr_p
 static int compare_values(mr_value value, mr_bytes a, mr_bytes b)
 {
     if (mr_value_is_number(value)) {
-        int order = compare_numbers(mr_value_image(value, a), mr_value_image(value, b));
+        int order = mr_words_compare(mr_value_image(value, a), mr_value_image(value, b));
         if (order || value != MR_VALUE_F64)
             return order;
     }
@@ -100,7 +53,7 @@ static int compare_values(mr_value value, mr_bytes a, mr_bytes b)
 
 static int compare_ties(const mr_pair_order *order, const mr_placed *a, const mr_placed *b)
 {
-    int found = 0, by_place = compare_numbers(a->place, b->place);
+    int found = 0, by_place = mr_words_compare(a->place, b->place);
     if (order->ties == MR_TIES_NONE)
         return 0;
     if (order->ties == MR_TIES_KEY_VALUE || order->ties == MR_TIES_KEY_PLACE)

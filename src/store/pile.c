@@ -86,8 +86,8 @@ static mr_status add_extent(mr_piles *piles, uint32_t p, mr_extent extent, mr_er
             pile->extents = extents;
             pile->extent_capacity = capacity;
         } else {
-            status = mr_error_set(error, MR_NO_MEMORY, "out of memory: %zu pieces on disk",
-                                  capacity);
+            status =
+                mr_error_set(error, MR_NO_MEMORY, "out of memory: %zu pieces on disk", capacity);
         }
     }
     if (status == MR_OK)

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define FEW       24
-#define MOST_BITS 10
+#define MOST_BITS 11
 
 /* From where they are to where they belong, which may be the same place. */
 static void insert_sort(const mr_pair_ref *from, mr_pair_ref *to, size_t count)
@@ -32,12 +32,13 @@ static uint64_t differences(const mr_pair_ref *refs, size_t count)
     return differ;
 }
 
-/* How many bits to deal a run out by: a whole one costs nothing where it is long, and where it is
- * short there are as many places as refs. */
+/* How many bits to deal a run out by: in as few equal passes as can be, so that in the end there
+ * are twice as many places as refs. Wider digits miss the caches more than they save. */
 static unsigned digit_bits(size_t count)
 {
-    unsigned bits = 63 - (unsigned)__builtin_clzll(count);
-    return bits > MOST_BITS ? 8 : bits;
+    unsigned bits = 64 - (unsigned)__builtin_clzll(count);
+    unsigned passes = (bits + MOST_BITS - 1) / MOST_BITS;
+    return (bits + passes - 1) / passes;
 }
 
 typedef struct digit {
@@ -61,6 +62,25 @@ static size_t deal(const mr_pair_ref *from, mr_pair_ref *to, size_t count, digit
     for (size_t i = 0; i < count; i++)
         to[ends[from[i].prefix >> d.shift & d.mask]++] = from[i];
     return longest;
+}
+
+/* The same for refs in no order at all: where each belongs is counted, without a branch. */
+static void rank_sort(const mr_pair_ref *from, mr_pair_ref *to, size_t count)
+{
+    mr_pair_ref refs[FEW];
+    uint64_t words[FEW];
+    for (size_t i = 0; i < count; i++) {
+        refs[i] = from[i];
+        words[i] = from[i].prefix;
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t rank = 0;
+        for (size_t j = 0; j < i; j++)
+            rank += words[j] <= words[i];
+        for (size_t j = i + 1; j < count; j++)
+            rank += words[j] < words[i];
+        to[rank] = refs[i];
+    }
 }
 
 /* Sorts what is in `from`; it is to `stay` there, or to come to be in `other`. */
@@ -90,5 +110,8 @@ static void sort_run(mr_pair_ref *from, mr_pair_ref *other, size_t count, bool s
 
 void mr_radix_sort(mr_pair_ref *refs, mr_pair_ref *scratch, size_t count)
 {
-    sort_run(refs, scratch, count, true);
+    if (count > 2 && count <= FEW)
+        rank_sort(refs, refs, count);
+    else
+        sort_run(refs, scratch, count, true);
 }

@@ -4,8 +4,8 @@
  *
  *     head | the slab, compressed by LZ4 or, where that would not shrink it, as it is | zeros to 8
  *
- * Extents begin at multiples of MR_SPILL_ALIGN: no two of them share a block of the disk, so each
- * can be given back alone.
+ * Rows of numbers are compressed column by column. Extents begin at multiples of MR_SPILL_ALIGN: no
+ * two of them share a block of the disk, so each can be given back alone.
  */
 #ifndef MR_STORE_SLAB_H
 #define MR_STORE_SLAB_H
@@ -29,10 +29,16 @@ struct mr_spill {
 typedef struct mr_slab {
     uint32_t magic;
     uint32_t left;   /* bytes of the frame, from this slab on */
-    uint32_t raw;    /* of them in this slab */
-    uint32_t packed; /* bytes that follow; as many as `raw` where they are not compressed */
+    uint32_t packed; /* bytes that follow; as many as in the slab where they are not compressed */
+    uint32_t stride; /* of the rows that columns were made of; 0: they were not */
     uint64_t sum;    /* of all before it, of the bytes that follow, and of where they lie */
 } mr_slab;
+
+/* How many bytes of the frame are in a slab. */
+static inline size_t mr_slab_raw(const mr_slab *slab)
+{
+    return slab->left < MR_SLAB_MOST ? slab->left : MR_SLAB_MOST;
+}
 
 static inline uint64_t mr_slab_sum(const mr_slab *slab, const void *bytes, uint64_t at)
 {
@@ -44,8 +50,5 @@ static inline uint64_t mr_spill_round(uint64_t at)
 {
     return (at + MR_SPILL_ALIGN - 1) & ~(uint64_t)(MR_SPILL_ALIGN - 1);
 }
-
-/* Room for at least `size` bytes: what was there stays, also on failure. */
-mr_status mr_spill_grow(unsigned char **bytes, size_t *capacity, size_t size, mr_error *error);
 
 #endif

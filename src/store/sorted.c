@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
-#define LEAST  ((size_t)1 << 20) /* memory below which nothing can be done well */
-#define FRAME  ((size_t)32 << 10)
-#define REFS   (2 * sizeof(mr_pair_ref))
+#define LEAST ((size_t)1 << 20) /* memory below which nothing can be done well */
+#define FRAME ((size_t)32 << 10)
+#define REFS  (2 * sizeof(mr_pair_ref))
 
 void mr_sorted_start(mr_sorted *sorted, const mr_pair_order *order, size_t memory,
                      const char *scratch)

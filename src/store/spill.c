@@ -5,6 +5,7 @@
  */
 #include "store/spill.h"
 #include "base/memory.h"
+#include "store/columns.h"
 #include "store/slab.h"
 
 #include <errno.h>
@@ -17,6 +18,12 @@
 
 /* How much is packed before it is written. */
 #define WRITE_AT ((size_t)256 << 10)
+
+/* LZ4's acceleration: a fifth less time than without, for 3% more bytes. */
+#define HASTE 2
+
+/* One of so many slabs is compressed both as it is and column by column, to see which is less. */
+#define TRY_EACH 64
 
 static mr_status cannot_create(const char *directory, mr_error *error)
 {
@@ -74,29 +81,29 @@ void mr_spill_destroy(mr_spill **spill)
     *spill = NULL;
 }
 
-mr_status mr_spill_grow(unsigned char **bytes, size_t *capacity, size_t size, mr_error *error)
+mr_status mr_spill_room_grow(mr_spill_room *room, size_t size, mr_error *error)
 {
-    if (size <= *capacity)
+    if (size <= room->capacity)
         return MR_OK;
-    unsigned char *more =
-        mr_memory_resize(*bytes, *capacity, size, "a buffer for scratch files", error);
-    if (!more)
+    unsigned char *bytes =
+        mr_memory_resize(room->bytes, room->capacity, size, "a buffer for scratch files", error);
+    if (!bytes)
         return MR_NO_MEMORY;
-    *bytes = more;
-    *capacity = size;
+    *room = (mr_spill_room){bytes, size};
     return MR_OK;
 }
 
-mr_status mr_spill_buffer_room(mr_spill_buffer *buffer, size_t size, mr_error *error)
+void mr_spill_room_free(mr_spill_room *room)
 {
-    return mr_spill_grow(&buffer->bytes, &buffer->bytes_capacity, size, error);
+    mr_memory_free(room->bytes, room->capacity);
+    *room = (mr_spill_room){0};
 }
 
 void mr_spill_buffer_free(mr_spill_buffer *buffer)
 {
-    mr_memory_free(buffer->bytes, buffer->bytes_capacity);
-    mr_memory_free(buffer->packed, buffer->packed_capacity);
-    *buffer = (mr_spill_buffer){0};
+    mr_spill_room_free(&buffer->bytes);
+    mr_spill_room_free(&buffer->packed);
+    mr_spill_room_free(&buffer->columns);
 }
 
 static mr_status write_at(const mr_spill *spill, const unsigned char *bytes, size_t size,
@@ -124,7 +131,7 @@ static mr_status flush(mr_spill_writer *writer, size_t keep, mr_error *error)
 {
     if (writer->held == keep)
         return MR_OK;
-    unsigned char *held = writer->buffer->packed;
+    unsigned char *held = writer->buffer->packed.bytes;
     size_t size = writer->held - keep;
     uint64_t at = writer->extent.at + writer->extent.size - writer->held;
     MR_TRY(write_at(writer->spill, held, size, at, error));
@@ -133,29 +140,64 @@ static mr_status flush(mr_spill_writer *writer, size_t keep, mr_error *error)
     return MR_OK;
 }
 
-/* Packs bytes as a slab. What shrinks by less than a sixteenth is not worth unpacking. */
-static void pack(mr_slab *slab, const void *bytes)
+/* Compresses bytes into the slab; what would shrink by less than a sixteenth is not worth it. */
+static void squeeze(mr_slab *slab, const void *bytes, size_t stride)
 {
-    char *to = (char *)(slab + 1);
-    int raw = (int)slab->raw;
-    int packed = LZ4_compress_default(bytes, to, raw, raw - raw / 16);
-    slab->packed = packed > 0 && packed < raw ? (uint32_t)packed : slab->raw;
-    if (slab->packed == slab->raw)
-        memcpy(to, bytes, slab->raw);
-    memset(to + slab->packed, 0, mr_round8(slab->packed) - slab->packed);
+    int raw = (int)mr_slab_raw(slab);
+    int packed = LZ4_compress_fast(bytes, (char *)(slab + 1), raw, raw - raw / 16, HASTE);
+    slab->packed = (uint32_t)(packed > 0 ? packed : raw);
+    slab->stride = (uint32_t)stride;
+}
+
+/* The same column by column, unless that did not help when it was last tried. */
+static void squeeze_rows(mr_slab *slab, const void *bytes, size_t stride, mr_spill_buffer *buffer)
+{
+    bool compare = buffer->turn++ % TRY_EACH == 0;
+    uint32_t plain = UINT32_MAX;
+    if (compare) {
+        squeeze(slab, bytes, 0);
+        plain = slab->packed;
+    }
+    if (compare || !buffer->plain) {
+        mr_columns_split(bytes, mr_slab_raw(slab), stride, buffer->columns.bytes);
+        squeeze(slab, buffer->columns.bytes, stride);
+    }
+    if (compare)
+        buffer->plain = slab->packed > plain;
+    if (buffer->plain)
+        squeeze(slab, bytes, 0);
+}
+
+/* Fills a slab, of which `left` is known, and says where it ends. */
+static size_t pack(mr_slab *slab, const void *bytes, size_t stride, mr_spill_buffer *buffer)
+{
+    unsigned char *to = (unsigned char *)(slab + 1);
+    size_t raw = mr_slab_raw(slab);
+    if (stride)
+        squeeze_rows(slab, bytes, stride, buffer);
+    else
+        squeeze(slab, bytes, 0);
+    if (slab->packed == raw) {
+        slab->stride = 0;
+        memcpy(to, bytes, raw);
+    }
+    size_t size = mr_round8(slab->packed);
+    memset(to + slab->packed, 0, size - slab->packed);
+    return sizeof *slab + size;
 }
 
 static mr_status put_slab(mr_spill_writer *writer, mr_piece rest, mr_error *error)
 {
     mr_spill_buffer *buffer = writer->buffer;
     size_t raw = rest.size < MR_SLAB_MOST ? rest.size : MR_SLAB_MOST;
+    size_t stride = mr_columns_stride(raw, buffer->stride);
     size_t need = WRITE_AT + sizeof(mr_slab) + mr_round8(raw);
-    MR_TRY(mr_spill_grow(&buffer->packed, &buffer->packed_capacity, need, error));
-    mr_slab *slab = (mr_slab *)(void *)(buffer->packed + writer->held);
-    *slab = (mr_slab){MR_SLAB_MAGIC, (uint32_t)rest.size, (uint32_t)raw, 0, 0};
-    pack(slab, rest.bytes);
+    MR_TRY(mr_spill_room_grow(&buffer->packed, need, error));
+    MR_TRY(mr_spill_room_grow(&buffer->columns, stride ? raw : 0, error));
+    mr_slab *slab = (mr_slab *)(void *)(buffer->packed.bytes + writer->held);
+    *slab = (mr_slab){.magic = MR_SLAB_MAGIC, .left = (uint32_t)rest.size};
+    size_t size = pack(slab, rest.bytes, stride, buffer);
     slab->sum = mr_slab_sum(slab, slab + 1, writer->extent.at + writer->extent.size);
-    size_t size = sizeof *slab + mr_round8(slab->packed);
     writer->extent.size += size;
     writer->held += size;
     return writer->held < WRITE_AT ? MR_OK : flush(writer, writer->held % MR_SPILL_ALIGN, error);

@@ -5,6 +5,7 @@
 #include "../unit/random.h"
 #include "ranks.h"
 #include "sets/run.h"
+#include "sets/sets.h"
 
 #include <mapred/driver.h>
 

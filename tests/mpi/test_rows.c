@@ -135,8 +135,8 @@ static bool file_is(const char *path, const mr_text *text)
 {
     FILE *file = fopen(path, "rb");
     char *read = malloc(text->size + 1);
-    bool same = file && read && fread(read, 1, text->size + 1, file) == text->size &&
-                memcmp(read, text->data, text->size) == 0;
+    size_t size = file && read ? fread(read, 1, text->size + 1, file) : 0;
+    bool same = file && mr_bytes_equal((mr_bytes){read, size}, (mr_bytes){text->data, text->size});
     if (file)
         fclose(file);
     free(read);

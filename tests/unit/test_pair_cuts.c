@@ -101,6 +101,65 @@ static void test_ranges(void)
             }
 }
 
+/* Every second pair is a point, as long as points are different. */
+static size_t pick_points(const mr_pair_order *order, const pile *made, uint64_t *points)
+{
+    mr_pair_ref *refs = calloc(made->count + 1, sizeof *refs);
+    const unsigned char *last = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < made->count / 2; i++)
+        refs[i].pair = made->pairs[2 * i];
+    qsort_r(refs, made->count / 2, sizeof *refs, naive_refs, (void *)(uintptr_t)order);
+    for (size_t i = 0; i < made->count / 2; i++)
+        if (i == 0 || naive_compare(order, last, refs[i].pair) != 0) {
+            last = refs[i].pair;
+            points[count++] = (uint64_t)(last - made->bytes);
+        }
+    free(refs);
+    return count;
+}
+
+static void check_search(const mr_pair_order *order, const pile *made)
+{
+    mr_error error = {0};
+    mr_pair_search *search;
+    uint64_t *points = calloc(made->count, sizeof *points);
+    size_t count = pick_points(order, made, points), wrong = 0;
+    CU_ASSERT_EQUAL_FATAL(
+        mr_pair_search_create(&search, order, made->layout, made->bytes, points, count, &error),
+        MR_OK);
+    for (size_t i = 0; i < made->count; i++) {
+        size_t below = 0;
+        bool equal = false, found_equal;
+        for (size_t p = 0; p < count; p++) {
+            int found = naive_compare(order, made->bytes + points[p], made->pairs[i]);
+            below += found < 0;
+            equal |= found == 0;
+        }
+        wrong += mr_pair_search_find(search, made->pairs[i], &found_equal) != below;
+        wrong += found_equal != equal;
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+    mr_pair_search_destroy(&search);
+    free(points);
+}
+
+static void test_search(void)
+{
+    uint64_t random = 29;
+    for (int round = 0; round < 3; round++)
+        for (int keys = 0; keys < TASTES; keys++)
+            for (int values = 0; values < TASTES; values++) {
+                mr_shape shape = some_shape(&random);
+                bool places = random_below(&random, 2);
+                pile made = pile_make(&random, shape, places, (taste)keys, (taste)values, 120);
+                mr_pair_order order = {.layout = made.layout, .value = shape.value};
+                for (unsigned turn = 0; next_order(&order, &turn);)
+                    check_search(&order, &made);
+                pile_free(&made);
+            }
+}
+
 /* No pairs, no cuts: all of them are in range 0. */
 static void test_empty(void)
 {
@@ -299,6 +358,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("pair_cuts", NULL, NULL);
     CU_add_test(suite, "ranges follow all orders", test_ranges);
+    CU_add_test(suite, "searching finds what naive comparisons count", test_search);
     CU_add_test(suite, "no pairs, no cuts", test_empty);
     CU_add_test(suite, "ranges are of the same size", test_balance);
     CU_add_test(suite, "keys stay whole", test_whole_keys);
