@@ -213,6 +213,18 @@ mr_status mr_emitter_close(mr_emitter *e, mr_error *error)
     return status;
 }
 
+/* Two numbers are the pairs that there are most of. */
+static inline void put(const mr_pair_layout *layout, unsigned char *at, mr_pair pair,
+                       uint64_t place)
+{
+    if (layout->stride == 16 && layout->key_size == 8 && layout->value_size == 8) {
+        memcpy(at, pair.key.data, 8);
+        memcpy(at + 8, pair.value.data, 8);
+    } else {
+        mr_pair_put(layout, at, pair.key, pair.value, place);
+    }
+}
+
 static mr_status emit_at(mr_emitter *e, uint32_t slot, uint32_t pile, mr_pair pair, uint64_t place,
                          mr_error *error)
 {
@@ -221,7 +233,7 @@ static mr_status emit_at(mr_emitter *e, uint32_t slot, uint32_t pile, mr_pair pa
     if (__builtin_expect((size_t)(f->end - f->at) < size || !f->page, 0))
         MR_TRY(next_page(e, f, pile, size, error));
     unsigned char *at = f->at;
-    mr_pair_put(&e->layout, at, pair.key, pair.value, place);
+    put(&e->layout, at, pair, place);
     f->at = at + size;
     f->count++;
     return mr_pair_sample_offer(&e->sample, at, error);

@@ -9,6 +9,7 @@
 #include "store/first.h"
 
 /* An accumulator as a value: as it is, and behind it the bytes that it points to, where it does. */
+bool mr_folded_has_tail(const mr_fold *fold);
 size_t mr_folded_size(const mr_fold *fold, const void *accumulator);
 void mr_folded_put(const mr_fold *fold, const void *accumulator, unsigned char *at);
 /* And back: `accumulator` has room for mr_fold_room and may point into `value`. */
