@@ -127,6 +127,10 @@ typedef struct mr_lists {
 MR_API mr_status mr_neighbours_lists(mr_neighbours *neighbours, uint32_t part, mr_lists *lists);
 MR_API void mr_lists_free(mr_neighbours *neighbours, mr_lists *lists);
 
+/* Collective. All edges, each on the rank that has it now, in no order; as mr_graph_each. */
+MR_API mr_status mr_neighbours_each(mr_neighbours *neighbours, mr_edges_kernel *kernel,
+                                    void *context);
+
 /*
  * Collective. For each vertex of this rank, the sum of its neighbours' numbers: `numbers` is of all
  * vertices, `sums` of this rank's. Sums wrap; being of integers they are the same in any order.

@@ -99,8 +99,9 @@ typedef struct mr_set_options {
                          with, so the new set lies as the old one does and nothing moves */
     bool consume;     /* the source is freed while it is read: memory is needed for one of the two.
                          The source has to be destroyed all the same */
-    bool associative; /* of reduce: the kernel's result is a value for itself (as of a sum):
-                         values may be reduced in parts, first where they are made */
+    bool associative; /* of reduce: pairs that the kernel puts may be reduced again as if they were
+                         of the source, in any parts and order (as of a sum). A key with a large
+                         part of all values is then shared by all ranks */
     mr_values_order values;
     const mr_fold *fold; /* the kernel folds (mr_out_add_...): the values of the new set are this
                             fold's accumulators, one a key; leave `shape.value` alone */

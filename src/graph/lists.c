@@ -210,6 +210,8 @@ mr_status mr_neighbours_settle(mr_neighbours *nb)
     nb->parts = (uint32_t)parts;
     nb->pile = mr_graph_array(nb->graph, nb->buckets, sizeof *nb->pile, "piles of ranges");
     MR_TRY(mr_job_agree(job));
+    if (parts > 1 && mr_job_rank(job) == 0)
+        mr_job_add(job, "parts of lists", parts);
     if (parts > 1)
         return MR_OK;
     mr_bucket own = mr_neighbours_own(nb);

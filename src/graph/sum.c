@@ -45,3 +45,48 @@ mr_status mr_neighbours_sum(mr_neighbours *nb, const uint64_t *numbers, uint64_t
     mr_scan scan = {nb, own, own + nb->buckets, false, sum_chunk, &s};
     return mr_scan_run(&scan);
 }
+
+/* Edges made of lists again. */
+typedef struct unlisting {
+    const mr_neighbours *neighbours;
+    mr_edges_kernel *kernel;
+    void *context;
+} unlisting;
+
+#define AT_ONCE 256
+
+static void unlist(const unlisting *u, uint64_t vertex)
+{
+    const mr_lists *lists = &u->neighbours->lists;
+    uint64_t v = vertex - lists->first, end = lists->offsets[v + 1], count;
+    mr_edge edges[AT_ONCE];
+    for (uint64_t at = lists->offsets[v]; at < end; at += count) {
+        count = end - at < AT_ONCE ? end - at : AT_ONCE;
+        for (uint64_t i = 0; i < count; i++) {
+            mr_vertex other = lists->ends[at + i], home = (mr_vertex)vertex;
+            bool by_to = u->neighbours->options.by_to;
+            edges[i] = by_to ? (mr_edge){other, home} : (mr_edge){home, other};
+        }
+        u->kernel(u->context,
+                  (mr_edges){edges, lists->weights ? lists->weights + at : NULL, count});
+    }
+}
+
+static void unlist_some(void *context, unsigned thread, uint64_t begin, uint64_t end)
+{
+    (void)thread;
+    for (uint64_t vertex = begin; vertex < end; vertex++)
+        unlist(context, vertex);
+}
+
+mr_status mr_neighbours_each(mr_neighbours *nb, mr_edges_kernel *kernel, void *context)
+{
+    mr_bucket own = mr_neighbours_own(nb);
+    unlisting u = {nb, kernel, context};
+    mr_scan scan = {nb, own, own + nb->buckets, false, kernel, context};
+    if (nb->parts > 1)
+        return mr_scan_run(&scan);
+    mr_graph_parallel(nb->graph, nb->lists.first, nb->lists.first + nb->lists.count, 1024,
+                      unlist_some, &u);
+    return MR_OK;
+}

@@ -15,6 +15,8 @@ void mr_folded_put(const mr_fold *fold, const void *accumulator, unsigned char *
 /* And back: `accumulator` has room for mr_fold_room and may point into `value`. */
 void mr_folded_get(const mr_fold *fold, mr_bytes value, void *accumulator);
 void mr_folded_show(const mr_fold *fold, mr_bytes value, mr_row *row);
+/* Orders by the first cell that the fold shows of a value; `fold` is a const mr_fold *. */
+int mr_folded_compare(void *fold, const mr_pair *a, const mr_pair *b);
 /* The shape of a set of folded values. */
 mr_shape mr_folded_shape(const mr_fold *fold, mr_shape keys);
 

@@ -45,6 +45,25 @@ void mr_folded_show(const mr_fold *fold, mr_bytes value, mr_row *row)
         free(accumulator);
 }
 
+int mr_folded_compare(void *context, const mr_pair *a, const mr_pair *b)
+{
+    const mr_fold *fold = context;
+    mr_row x, y;
+    x.count = y.count = 0;
+    mr_folded_show(fold, a->value, &x);
+    mr_folded_show(fold, b->value, &y);
+    if (x.count == 0 || y.count == 0)
+        return 0;
+    const mr_cell *left = &x.cells[0], *right = &y.cells[0];
+    if (left->type == MR_TYPE_F64) {
+        mr_image one = mr_image_of_f64(left->as.f64), two = mr_image_of_f64(right->as.f64);
+        return memcmp(one.bytes, two.bytes, sizeof one.bytes);
+    }
+    if (left->type == MR_TYPE_BYTES)
+        return mr_bytes_compare(left->as.bytes, right->as.bytes);
+    return (left->as.i64 > right->as.i64) - (left->as.i64 < right->as.i64);
+}
+
 mr_shape mr_folded_shape(const mr_fold *fold, mr_shape keys)
 {
     keys.value = MR_VALUE_BYTES;

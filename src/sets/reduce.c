@@ -102,7 +102,7 @@ static void feed_groups(reducing *r)
     feed->self = r;
 }
 
-static mr_pair_order group_order(const mr_set *set, mr_values_order values)
+mr_pair_order mr_group_order(const mr_set *set, mr_values_order values)
 {
     mr_pair_order order = mr_set_key_order(set);
     if (values == MR_VALUES_ANY)
@@ -149,7 +149,7 @@ mr_status mr_reduce_piles(mr_set *set, mr_reduce_kernel *kernel, const mr_set_op
     reducing r = {.making = {.options = options},
                   .from = set,
                   .kernel = kernel,
-                  .order = group_order(set, options->values),
+                  .order = mr_group_order(set, options->values),
                   .consume = options->consume,
                   .most = most};
     mr_status status = run_reducing(&r, to);
@@ -163,7 +163,7 @@ static mr_status reduce_grouped(mr_set *set, mr_reduce_kernel *kernel,
     bool uneven = false;
     MR_TRY(mr_set_tell_hot(set));
     if (options->associative && to)
-        MR_TRY(mr_set_is_uneven(set, &uneven));
+        MR_TRY(mr_set_is_uneven(set, options, &uneven));
     if (uneven)
         return mr_reduce_uneven(set, kernel, options, to);
     return mr_reduce_piles(set, kernel, options, UINT64_MAX, to);

@@ -17,10 +17,22 @@ static uint64_t most_even(const mr_set *set)
     return most > LEAST_PAIRS ? most : LEAST_PAIRS;
 }
 
-mr_status mr_set_is_uneven(mr_set *set, bool *uneven)
+static bool same_shape(const mr_shape *a, const mr_shape *b)
 {
+    return a->key == b->key && a->key_size == b->key_size && a->value == b->value &&
+           a->value_size == b->value_size;
+}
+
+mr_status mr_set_is_uneven(mr_set *set, const mr_set_options *options, bool *uneven)
+{
+    mr_job *job = set->job;
     uint64_t most = most_even(set);
     bool mine = false;
+    if (!same_shape(&set->shape, &options->shape))
+        mr_error_set(
+            job->error, MR_BAD_PLUGIN,
+            "wrong reduce: %s: associative, and makes pairs of another shape than it takes",
+            job->app.name);
     MR_TRY(mr_job_agree(set->job));
     for (uint32_t p = 0; p < set->piles.count; p++)
         mine = mine || set->piles.piles[p].count > most;

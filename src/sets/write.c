@@ -116,7 +116,7 @@ static mr_status begin_wave(mr_rows *rows, size_t from, size_t *to, mr_error *er
     (void)error;
     do
         bytes += rows->buckets[b++].bytes;
-    while (b < rows->count && bytes + rows->buckets[b].bytes <= WAVE_BYTES);
+    while (b < *to && bytes + rows->buckets[b].bytes <= WAVE_BYTES);
     *to = b;
     return MR_OK;
 }
@@ -172,6 +172,7 @@ static mr_status start(writing *w, const mr_target *target)
     mr_set *set = w->set;
     size_t memory = mr_set_thread_memory(job, 1);
     name_columns(w, target);
+    mr_writer_prepare(&w->writer);
     w->rows = (mr_rows){.writer = &w->writer,
                         .count = set->piles.count,
                         .begin = begin_wave,
@@ -195,6 +196,7 @@ static void end(writing *w)
     }
     free(w->threads);
     free(w->rows.buckets);
+    mr_writer_release(&w->writer);
 }
 
 mr_status mr_set_write_to(mr_set *set, const mr_write_options *options, const mr_target *target,

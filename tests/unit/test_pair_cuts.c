@@ -1,4 +1,5 @@
 /* test_pair_cuts.c: ranges follow the order, are of the same size, and are the same elsewhere. */
+#include "base/memory.h"
 #include "pairs_help.h"
 #include "store/pair_cuts.h"
 
@@ -101,65 +102,6 @@ static void test_ranges(void)
             }
 }
 
-/* Every second pair is a point, as long as points are different. */
-static size_t pick_points(const mr_pair_order *order, const pile *made, uint64_t *points)
-{
-    mr_pair_ref *refs = calloc(made->count + 1, sizeof *refs);
-    const unsigned char *last = NULL;
-    size_t count = 0;
-    for (size_t i = 0; i < made->count / 2; i++)
-        refs[i].pair = made->pairs[2 * i];
-    qsort_r(refs, made->count / 2, sizeof *refs, naive_refs, (void *)(uintptr_t)order);
-    for (size_t i = 0; i < made->count / 2; i++)
-        if (i == 0 || naive_compare(order, last, refs[i].pair) != 0) {
-            last = refs[i].pair;
-            points[count++] = (uint64_t)(last - made->bytes);
-        }
-    free(refs);
-    return count;
-}
-
-static void check_search(const mr_pair_order *order, const pile *made)
-{
-    mr_error error = {0};
-    mr_pair_search *search;
-    uint64_t *points = calloc(made->count, sizeof *points);
-    size_t count = pick_points(order, made, points), wrong = 0;
-    CU_ASSERT_EQUAL_FATAL(
-        mr_pair_search_create(&search, order, made->layout, made->bytes, points, count, &error),
-        MR_OK);
-    for (size_t i = 0; i < made->count; i++) {
-        size_t below = 0;
-        bool equal = false, found_equal;
-        for (size_t p = 0; p < count; p++) {
-            int found = naive_compare(order, made->bytes + points[p], made->pairs[i]);
-            below += found < 0;
-            equal |= found == 0;
-        }
-        wrong += mr_pair_search_find(search, made->pairs[i], &found_equal) != below;
-        wrong += found_equal != equal;
-    }
-    CU_ASSERT_EQUAL(wrong, 0);
-    mr_pair_search_destroy(&search);
-    free(points);
-}
-
-static void test_search(void)
-{
-    uint64_t random = 29;
-    for (int round = 0; round < 3; round++)
-        for (int keys = 0; keys < TASTES; keys++)
-            for (int values = 0; values < TASTES; values++) {
-                mr_shape shape = some_shape(&random);
-                bool places = random_below(&random, 2);
-                pile made = pile_make(&random, shape, places, (taste)keys, (taste)values, 120);
-                mr_pair_order order = {.layout = made.layout, .value = shape.value};
-                for (unsigned turn = 0; next_order(&order, &turn);)
-                    check_search(&order, &made);
-                pile_free(&made);
-            }
-}
-
 /* No pairs, no cuts: all of them are in range 0. */
 static void test_empty(void)
 {
@@ -174,6 +116,36 @@ static void test_empty(void)
     mr_pair_cuts_free(&cuts);
     pile_free(&none);
     pile_free(&one);
+}
+
+/* With every budget that is too small, making cuts fails, and leaves nothing behind. */
+static void test_no_memory(void)
+{
+    uint64_t random = 31, used = mr_memory_used(), budget = 0;
+    mr_shape shape = {.key = MR_KEY_BYTES, .value = MR_VALUE_U64};
+    pile made = pile_make(&random, shape, false, TASTE_FEW, TASTE_FEW, 500);
+    mr_pair_order order = {.layout = made.layout, .value = shape.value, .ties = MR_TIES_VALUE};
+    mr_status status = MR_NO_MEMORY;
+    size_t failed = 0;
+    for (; status != MR_OK; failed++) {
+        mr_error error = {0};
+        mr_pair_sample sample;
+        mr_pair_cuts cuts;
+        mr_memory_set_budget(budget += 700);
+        mr_pair_sample_start(&sample, &order, 400);
+        status = MR_OK;
+        for (size_t i = 0; i < made.count && status == MR_OK; i++)
+            status = mr_pair_sample_offer(&sample, made.pairs[i], &error);
+        if (status == MR_OK &&
+            (status = mr_pair_cuts_create(&cuts, &order, &sample, 100, false, &error)) == MR_OK)
+            mr_pair_cuts_free(&cuts);
+        mr_pair_sample_free(&sample);
+        CU_ASSERT_EQUAL(error.code, status);
+        CU_ASSERT_EQUAL(mr_memory_used(), used);
+    }
+    CU_ASSERT(failed > 20);
+    mr_memory_set_budget(0);
+    pile_free(&made);
 }
 
 /* How keys come in tests of balance. */
@@ -202,7 +174,7 @@ static uint64_t crowd_key(uint64_t *random, crowd how, size_t i)
     case CROWD_ZIPF:
         return (uint64_t)exp((double)random_below(random, 1 << 20) / (1 << 20) * 13.0);
     case CROWD_CYCLE:
-        return i % 1024;
+        return i % 64;
     default:
         return random_next(random);
     }
@@ -358,7 +330,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("pair_cuts", NULL, NULL);
     CU_add_test(suite, "ranges follow all orders", test_ranges);
-    CU_add_test(suite, "searching finds what naive comparisons count", test_search);
+    CU_add_test(suite, "too little memory", test_no_memory);
     CU_add_test(suite, "no pairs, no cuts", test_empty);
     CU_add_test(suite, "ranges are of the same size", test_balance);
     CU_add_test(suite, "keys stay whole", test_whole_keys);
