@@ -17,5 +17,8 @@ typedef struct mr_page {
 /* Counted against the budget. */
 mr_page *mr_page_create(size_t capacity, mr_error *error);
 void mr_page_destroy(mr_page *page);
+/* Gives back what is not filled of a page that will not be filled any more, where it is much. The
+ * page may move: returns where it is. */
+mr_page *mr_page_trim(mr_page *page);
 
 #endif

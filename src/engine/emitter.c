@@ -50,7 +50,8 @@ mr_status mr_emitter_create(mr_emitter **result, mr_shuffle *shuffle, mr_error *
                       .main = omp_get_thread_num() == 0,
                       .turn = (uint64_t)omp_get_thread_num() * 7919 +
                               (uint64_t)shuffle->rank * 104729};
-    mr_pair_sample_start(&e->sample, &shuffle->plan.sample_by, MR_SHUFFLE_SAMPLE);
+    e->buffer.stride = e->layout.stride;
+    mr_pair_sample_start(&e->sample, &shuffle->plan.sample_by, shuffle->sample_most);
     return MR_OK;
 }
 
@@ -98,7 +99,7 @@ static mr_status seal(mr_emitter *e, filling *f, uint32_t pile, mr_error *error)
     uint32_t here = pile - shuffle->first;
     if (here >= shuffle->own)
         return post(e, page, pile, error);
-    mr_pile_push(shuffle->plan.into, here, page);
+    mr_pile_push(shuffle->plan.into, here, mr_page_trim(page));
     return MR_OK;
 }
 

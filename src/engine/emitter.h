@@ -6,8 +6,6 @@
 
 #include "engine/shuffle.h"
 
-#define MR_SHUFFLE_SAMPLE 8192 /* pairs sampled of what a rank puts into one set */
-
 typedef struct mr_page_list {
     mr_page *first, *last;
     atomic_int count; /* read without the lock */
@@ -19,7 +17,7 @@ struct mr_shuffle {
     mr_exchange *exchange;
     int rank;
     uint32_t own, first; /* piles of this rank */
-    size_t page_size;
+    size_t page_size, sample_most;
     bool verify;
     pthread_mutex_t lock; /* the lists and the sample */
     mr_page_list outbox, spare;

@@ -50,6 +50,7 @@ typedef struct mr_making {
     const mr_set_options *options;
     mr_app app; /* as far as an mr_out needs one */
     mr_feed feed;
+    mr_pair_cuts cuts; /* those of the set's ranges, for pairs as they lie here */
     bool same_keys;
 } mr_making;
 
