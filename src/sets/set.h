@@ -32,7 +32,8 @@ struct mr_set {
     uint32_t total;      /* piles of all ranks */
     mr_piles piles;      /* this rank's */
     mr_pair_sample sample;
-    uint64_t count, bytes; /* of all ranks */
+    uint64_t count, bytes;       /* of all ranks */
+    uint64_t told, told_spilled; /* what the report knows of this rank's pairs */
     double balance;
 };
 
@@ -51,6 +52,7 @@ typedef struct mr_making {
     const mr_set_options *options;
     mr_app app; /* as far as an mr_out needs one */
     mr_feed feed;
+    mr_pair_cuts cuts; /* those of the set's ranges, for pairs as they lie here */
     bool same_keys;
 } mr_making;
 
