@@ -15,7 +15,7 @@ static mr_shuffle_plan plan_of(mr_making *making)
     return (mr_shuffle_plan){.shape = set->shape,
                              .layout = set->layout,
                              .spread = set->spread,
-                             .cuts = set->ranges ? &making->cuts : NULL,
+                             .cuts = making->cuts,
                              .owner = options->owner,
                              .context = options->context,
                              .sample_by = all,
@@ -24,17 +24,35 @@ static mr_shuffle_plan plan_of(mr_making *making)
                              .here = making->same_keys};
 }
 
+/* Cuts know how the pairs lie that are looked for. */
+static void use_cuts(mr_making *making)
+{
+    const mr_set *set = making->set;
+    mr_error *error = making->job->error;
+    void *bytes = NULL;
+    size_t size = 0;
+    if (!set->ranges)
+        return;
+    mr_pair_order order = set->ranges->order;
+    making->cuts = &set->ranges->cuts;
+    if (memcmp(&order.layout, &set->layout, sizeof order.layout) == 0)
+        return;
+    order.layout = set->layout;
+    making->cuts = &making->own;
+    if (mr_pair_cuts_pack(&set->ranges->cuts, &bytes, &size, error) == MR_OK)
+        mr_pair_cuts_unpack(&making->own, &order, bytes, size, error);
+    free(bytes);
+}
+
 /* The new set lies as another one does, whose pairs may be laid out in another way. */
 static void lie_as(mr_making *making, const mr_set *source)
 {
     mr_set *set = making->set;
     set->spread = source->spread;
     set->ranges = source->ranges;
-    if (set->ranges) {
+    if (set->ranges)
         set->ranges->users++;
-        making->cuts = set->ranges->cuts;
-        making->cuts.order.layout = set->layout;
-    }
+    use_cuts(making);
     set->sorted = source->sorted;
     if (set->sorted)
         set->order = source->order;
@@ -99,6 +117,7 @@ mr_status mr_making_begin(mr_making *making, mr_job *job, const mr_set_options *
     mr_status status = mr_job_agree(job);
     if (status != MR_OK) {
         mr_shuffle_destroy(&making->shuffle);
+        mr_pair_cuts_free(&making->own);
         mr_set_destroy(&making->set);
     }
     return status;
@@ -137,10 +156,7 @@ mr_status mr_making_resume(mr_making *making, mr_set *set, const mr_set_options 
 {
     mr_job *job = set->job;
     *making = (mr_making){.job = job, .options = options, .set = set, .same_keys = alike};
-    if (set->ranges) {
-        making->cuts = set->ranges->cuts;
-        making->cuts.order.layout = set->layout;
-    }
+    use_cuts(making);
     mr_shuffle_plan plan = plan_of(making);
     mr_shuffle_create(&making->shuffle, job, &plan);
     making->app = (mr_app){.name = job->app.name};
@@ -153,6 +169,7 @@ mr_status mr_making_resume(mr_making *making, mr_set *set, const mr_set_options 
     mr_status status = mr_job_agree(job);
     if (status != MR_OK)
         mr_shuffle_destroy(&making->shuffle);
+    mr_pair_cuts_free(&making->own);
     return status;
 }
 
@@ -162,6 +179,7 @@ mr_status mr_making_rest(mr_making *making, mr_status status)
     if (status == MR_OK)
         mr_pair_sample_merge(&making->set->sample, mr_shuffle_sample(making->shuffle), job->error);
     mr_shuffle_destroy(&making->shuffle);
+    mr_pair_cuts_free(&making->own);
     if (status == MR_OK)
         status = mr_job_agree(job);
     return status == MR_OK ? count_set(making->set) : status;
@@ -198,6 +216,7 @@ mr_status mr_making_end(mr_making *making, mr_status status, mr_set **to)
         mr_pair_sample_trim(&making->set->sample);
     }
     mr_shuffle_destroy(&making->shuffle);
+    mr_pair_cuts_free(&making->own);
     if (status == MR_OK)
         status = count_set(making->set);
     if (status != MR_OK)

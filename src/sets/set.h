@@ -15,6 +15,7 @@
 typedef struct mr_ranges {
     int users;
     uint32_t piles; /* of all ranks */
+    mr_pair_order order;
     mr_pair_cuts cuts;
 } mr_ranges;
 
@@ -52,7 +53,8 @@ typedef struct mr_making {
     const mr_set_options *options;
     mr_app app; /* as far as an mr_out needs one */
     mr_feed feed;
-    mr_pair_cuts cuts; /* those of the set's ranges, for pairs as they lie here */
+    const mr_pair_cuts *cuts; /* those of the set's ranges, */
+    mr_pair_cuts own;         /* made anew where pairs lie here in another way */
     bool same_keys;
 } mr_making;
 
