@@ -25,18 +25,25 @@ MB, MIB = 1e6, 1 << 20
 
 @dataclass
 class Contender:
-    """Something to run. `command` is a list, or a line for sh; {in} and {out} in it stand for the
-    input and for the file to write."""
+    """Something to run. `command` is a list, or a line for sh; {in}, {out} and {scratch} in it stand
+    for the input, the file to write and an empty folder."""
 
     name: str
     command: object
-    input: Path
+    input: Path = None
+    also: tuple = ()  # other files that it reads
+    work: tuple = ()  # how much it does, and of what: shown as a rate
+    clock: bool = False  # its own seconds count: the line `seconds: X` on its standard error
     output: str = ""  # what it writes by itself; else its standard output is taken
     normalise: str = "cat"  # a filter after which all outputs must be the same
     agrees: str = ""  # those with the same name here must agree; "": nobody looks
     slow: bool = False  # two repetitions, no trial
     report: bool = False  # give it --report and keep what it writes
     note: str = ""
+
+    @property
+    def files(self):
+        return [path for path in (self.input, *self.also) if path]
 
 
 @dataclass
@@ -65,7 +72,11 @@ class Result:
 
     @property
     def bytes(self):
-        return self.contender.input.stat().st_size
+        return sum(path.stat().st_size for path in self.contender.files)
+
+    @property
+    def rate(self):
+        return self.contender.work[0] / self.median if self.contender.work else None
 
     @property
     def pace(self):
@@ -96,22 +107,24 @@ def say(text):
 # ---- tools and data ----
 
 
-def compile_tool(name, source, *flags, compiler="cc"):
-    """The program made of a C source, compiled again only when the source or a header is newer."""
+def compile_tool(name, source, *flags, compiler="cc", library=None):
+    """The program made of a C source, compiled again only when the source, a header or the library it
+    is linked with is newer."""
     target = TOOLS / name
     source = HERE / source
-    newest = max(p.stat().st_mtime for p in [source, *source.parent.glob("*.h")])
+    files = [source, *([library] if library else [])]
+    newest = max(p.stat().st_mtime for p in [*files, *source.parent.glob("*.h")])
     if not target.exists() or target.stat().st_mtime < newest:
         TOOLS.mkdir(parents=True, exist_ok=True)
-        command = [compiler, "-std=c17", "-D_GNU_SOURCE", "-O3", *flags, "-o", target, source, "-lm"]
+        command = [compiler, "-std=c17", "-D_GNU_SOURCE", "-O3", *flags, "-o", target, *files, "-lm"]
         subprocess.run(command, check=True)
     return target
 
 
 def limit(name):
     """A hand-written limit, made for this very machine."""
-    if name == "mpinull":
-        return compile_tool(name, "limits/mpinull.c", compiler="mpicc")
+    if name in ("mpinull", "alltoallv"):
+        return compile_tool(name, f"limits/{name}.c", compiler="mpicc")
     return compile_tool(name, f"limits/{name}.c", "-march=native", "-fopenmp")
 
 
@@ -142,6 +155,18 @@ def station_rows(rows, seed=1):
     return make_data(f"rows-{rows}-{seed}.txt", "rows", HERE / "gen/stations.txt", rows, seed)
 
 
+def records(count, seed=1):
+    return make_data(f"records-{count}-{seed}.txt", "records", count, seed)
+
+
+def graph(scale, edges, seed=1):
+    return make_data(f"rmat-{scale}-{edges}-{seed}.txt", "rmat", scale, edges, seed)
+
+
+def join_table(rows, keys, side, seed=1):
+    return make_data(f"table-{rows}-{keys}-{side}-{seed}.txt", "table", rows, keys, side, seed)
+
+
 def first_lines(source, size):
     """The first whole lines of a file, up to `size` bytes."""
     target = source.with_name(f"{source.stem}-first-{size}.txt")
@@ -153,6 +178,16 @@ def first_lines(source, size):
                 part.write(chunk if left > 0 else chunk[: chunk.rfind(b"\n") + 1])
         target.with_suffix(".part").rename(target)
     return target
+
+
+def internal_tool(name, build):
+    """A program of this folder that uses the library's own objects, or None where they are not
+    built."""
+    objects = Path(build).resolve() / "src" / "libmapred-objects.a"
+    if not objects.exists():
+        return None
+    folders = [f"-I{HERE.parent / folder}" for folder in ("include", "src")]
+    return compile_tool(name, f"{name}.c", *folders, compiler="mpicc", library=objects)
 
 
 def find_mapred(build):
@@ -174,16 +209,17 @@ def environment():
     return env
 
 
-def warm(path, memory):
-    """The input into the page cache, and as many fresh pages at hand as the run will touch."""
+def warm(paths, memory):
+    """The inputs into the page cache, and as many fresh pages at hand as the run will touch."""
     tool = compile_tool("warm", "warm.c")
-    subprocess.run([tool, str(memory), path], check=True)
+    subprocess.run([tool, str(memory), *paths], check=True)
 
 
 def fill(text, contender):
-    """{in} and {out} in a command line, which is for sh or a word by itself."""
+    """{in}, {out} and {scratch} in a command line, which is for sh or a word by itself."""
     shell = text is contender.command
-    for token, path in (("{in}", contender.input), ("{out}", OUT / "out.tsv")):
+    places = {"{in}": contender.input, "{out}": OUT / "out.tsv", "{scratch}": OUT / "scratch"}
+    for token, path in places.items():
         text = str(text).replace(token, shlex.quote(str(path)) if shell else str(path))
     return text
 
@@ -208,10 +244,19 @@ def start(contender, stdout, stderr):
     )
 
 
+def own_seconds(contender):
+    """What a program with a clock of its own says it took."""
+    lines = (OUT / "stderr").read_text(errors="replace").splitlines()
+    said = [line.split()[1] for line in lines if line.startswith("seconds: ")]
+    if not said:
+        raise Failed(f"{contender.name} did not say how long it took")
+    return float(said[-1])
+
+
 def run_once(contender):
-    """Runs it; returns wall seconds and peak resident bytes. The output is left in OUT."""
+    """Runs it; returns seconds and peak resident bytes. The output is left in OUT."""
     shutil.rmtree(OUT, ignore_errors=True)
-    OUT.mkdir(parents=True)
+    (OUT / "scratch").mkdir(parents=True)
     with open(OUT / "stdout", "wb") as stdout, open(OUT / "stderr", "wb") as stderr:
         begin = time.perf_counter()
         process = start(contender, stdout, stderr)
@@ -221,6 +266,8 @@ def run_once(contender):
     if process.returncode != 0:
         last = (OUT / "stderr").read_text(errors="replace").strip()[-400:]
         raise Failed(f"{contender.name} failed with {process.returncode}: {last}")
+    if contender.clock:
+        seconds = own_seconds(contender)
     return seconds, usage.ru_maxrss * 1024
 
 
@@ -300,7 +347,7 @@ def measure(contenders, repeat):
         for result in results.values():
             if result.contender.slow and turn >= 2:
                 continue
-            warm(result.contender.input, memory)
+            warm(result.contender.files, memory)
             seconds, rss = run_once(result.contender)
             result.seconds.append(seconds)
             result.rss = max(result.rss, rss)
@@ -336,7 +383,7 @@ def summarise(result):
     times = result.seconds
     return {
         "command": shlex.join(command_of(result.contender)),
-        "input": str(result.contender.input),
+        "inputs": [str(path) for path in result.contender.files],
         "input_bytes": result.bytes,
         "output_bytes": result.output_bytes,
         "repetitions": len(times),
@@ -346,6 +393,8 @@ def summarise(result):
         "max": max(times),
         "spread": (max(times) - min(times)) / result.median,
         "mb_per_second": result.bytes / result.median / MB,
+        "rate": result.rate,
+        "unit": result.contender.work[1] if result.contender.work else "",
         "peak_rss": result.rss,
         "agrees": result.contender.agrees,
         "sha256": result.digest,
@@ -365,6 +414,8 @@ def show_table(name, what, summaries):
             f"  {who:34}{s['median']:9.3f}{s['min']:9.3f}{s['max']:9.3f}{s['spread']:8.0%}"
             f"{s['repetitions']:3}{s['mb_per_second']:7.0f}{s['peak_rss'] / MIB:9.0f}"
         )
+        if s["rate"]:
+            print(f"  {'':6}{s['rate']:.3g} {s['unit']} a second")
         for what, seconds in s["reported"].items():
             if seconds is not None:
                 print(f"  {'':6}{what} by its report: {seconds:.3f} s")

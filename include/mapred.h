@@ -9,6 +9,7 @@
 #include <mapred/bytes.h>
 #include <mapred/driver.h>
 #include <mapred/fold.h>
+#include <mapred/graph.h>
 #include <mapred/out.h>
 #include <mapred/pair.h>
 #include <mapred/set.h>

@@ -155,6 +155,12 @@ class Case(unittest.TestCase):
             got = self.good(list(args) + more, ranks)
             self.same(got, want, f"{args} {more} at {ranks} ranks")
 
+    def somewhere(self, args, want, blocks=BLOCKS):
+        """One point of the grid, another one each time: for what is one of many in a test."""
+        self.turn = getattr(self, "turn", -1) + 1
+        ranks = (0, 0, 3, 0, 0, 2)[self.turn % 6]
+        self.at([(ranks, 1 + self.turn % 2, blocks[self.turn % len(blocks)])], args, want)
+
     def briefly(self, args, want, blocks=BLOCKS):
         """Less of the grid, for inputs that are one of many."""
         points = [(0, 1 + i % 2, block) for i, block in enumerate(blocks)]

@@ -68,14 +68,40 @@ static inline double limit_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static inline int limit_threads(const char *text)
+static inline _Noreturn void limit_usage(const char *usage)
 {
-    long n = strtol(text, NULL, 10);
-    if (n < 1 || n > 256) {
-        fprintf(stderr, "threads must be 1 to 256, not %s\n", text);
+    fprintf(stderr, "usage: %s\n", usage);
+    exit(2);
+}
+
+static inline uint64_t limit_number(const char *text, uint64_t least, uint64_t most)
+{
+    char *end;
+    uint64_t n = strtoull(text, &end, 10);
+    if (end == text || *end || n < least || n > most) {
+        fprintf(stderr, "not a number from %llu to %llu: %s\n", (unsigned long long)least,
+                (unsigned long long)most, text);
         exit(2);
     }
-    return (int)n;
+    return n;
+}
+
+static inline int limit_threads(const char *text)
+{
+    return (int)limit_number(text, 1, 256);
+}
+
+static inline int limit_compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Sorts them. */
+static inline double limit_median(double *seconds, size_t count)
+{
+    qsort(seconds, count, sizeof *seconds, limit_compare);
+    return (seconds[(count - 1) / 2] + seconds[count / 2]) / 2;
 }
 
 #endif

@@ -93,23 +93,25 @@ typedef struct mr_set_options {
     mr_shape shape;
     mr_spread spread;
     bool ordered; /* pairs keep their place in the input: 8 bytes each. Of a set made from another:
-                     the place of the pair it comes from, so that other one has to be ordered */
+                     the place of the pair it comes from, so that other one has to be ordered;
+                     what a kernel puts for one key of it stands in the order it was put in */
     bool same_keys;   /* of reduce and cogroup: the kernel puts only pairs of the key it was called
                          with, so the new set lies as the old one does and nothing moves */
     bool consume;     /* the source is freed while it is read: memory is needed for one of the two.
                          The source has to be destroyed all the same */
-    bool associative; /* of reduce: the kernel's result is a value for itself (as of a sum):
-                         values may be reduced in parts, first where they are made */
+    bool associative; /* of reduce: pairs that the kernel puts may be reduced again as if they were
+                         of the source, in any parts and order (as of a sum). A key with a large
+                         part of all values is then shared by all ranks */
     mr_values_order values;
     const mr_fold *fold; /* the kernel folds (mr_out_add_...): the values of the new set are this
                             fold's accumulators, one a key; leave `shape.value` alone */
     uint64_t (*owner)(void *context, mr_bytes key, uint64_t owners); /* MR_SPREAD_OWNER: below
                                                                          `owners`, the ranks */
-    const mr_set *like; /* MR_SPREAD_RANGE: the same ranges as this set's */
+    const mr_set *like;            /* MR_SPREAD_RANGE: the same ranges as this set's */
     const mr_sort_options *sorted; /* MR_SPREAD_RANGE: put in this order while it is made, as
                                       mr_set_sort does afterwards: ranges may then divide a key */
-    void *context;      /* for kernels: mr_out_context */
-    const char *name;   /* in messages and reports */
+    void *context;                 /* for kernels: mr_out_context */
+    const char *name;              /* in messages and reports */
 } mr_set_options;
 
 /* What an input is made of. */

@@ -1,5 +1,5 @@
-/* engine/emitter.c: what a thread does with a pair: finds the pile it belongs to, writes it into that
- * pile's page, and hands the page over when it is full. */
+/* engine/emitter.c: what a thread does with a pair: finds the pile it belongs to, writes it into
+ * that pile's page, and hands the page over when it is full. */
 #include "engine/emitter.h"
 
 #include "base/clock.h"
@@ -48,8 +48,8 @@ mr_status mr_emitter_create(mr_emitter **result, mr_shuffle *shuffle, mr_error *
                       .fillings = fillings,
                       .count = count,
                       .main = omp_get_thread_num() == 0,
-                      .turn = (uint64_t)omp_get_thread_num() * 7919 +
-                              (uint64_t)shuffle->rank * 104729};
+                      .turn =
+                          (uint64_t)omp_get_thread_num() * 7919 + (uint64_t)shuffle->rank * 104729};
     e->buffer.stride = e->layout.stride;
     mr_pair_sample_start(&e->sample, &shuffle->plan.sample_by, shuffle->sample_most);
     return MR_OK;
@@ -86,6 +86,17 @@ static mr_status post(mr_emitter *e, mr_page *page, uint32_t pile, mr_error *err
     }
 }
 
+/* Pages that may go anywhere: to one pile after the other, dealt out beginning with the next rank.
+ */
+static uint32_t next_local(mr_shuffle *shuffle)
+{
+    uint32_t turn = atomic_fetch_add(&shuffle->next_local, 1), piles = shuffle->plan.piles;
+    if (!shuffle->plan.deal)
+        return shuffle->first + turn % shuffle->own;
+    uint32_t ranks = piles / shuffle->own, rank = ((uint32_t)shuffle->rank + 1 + turn) % ranks;
+    return rank * shuffle->own + turn / ranks % shuffle->own;
+}
+
 /* A full page joins its pile, here or on another rank. */
 static mr_status seal(mr_emitter *e, filling *f, uint32_t pile, mr_error *error)
 {
@@ -93,7 +104,7 @@ static mr_status seal(mr_emitter *e, filling *f, uint32_t pile, mr_error *error)
     mr_page *page = f->page;
     page->size = (size_t)(f->at - page->bytes);
     if (e->count == 1 && shuffle->plan.spread == MR_SPREAD_LOCAL)
-        pile = shuffle->first + atomic_fetch_add(&shuffle->next_local, 1) % shuffle->own;
+        pile = next_local(shuffle);
     *mr_page_leaf(page) = (mr_leaf){.pile = pile, .count = (uint32_t)f->count};
     *f = (filling){.at = NULL};
     uint32_t here = pile - shuffle->first;
@@ -113,9 +124,7 @@ static mr_status open_page(mr_emitter *e, filling *f, size_t size, mr_error *err
         page = mr_piles_page(shuffle->plan.into, room > usual ? room : usual, &e->buffer, error);
     if (!page)
         return error->code;
-    *f = (filling){.page = page,
-                   .at = mr_page_pairs(page),
-                   .end = page->bytes + page->capacity};
+    *f = (filling){.page = page, .at = mr_page_pairs(page), .end = page->bytes + page->capacity};
     return MR_OK;
 }
 
@@ -126,15 +135,87 @@ static mr_status next_page(mr_emitter *e, filling *f, uint32_t pile, size_t size
     return open_page(e, f, size, error);
 }
 
+#define BUNDLE                                                                                     \
+    (((size_t)64 << 10) - MR_EXCHANGE_ENVELOPE -                                                   \
+     sizeof(mr_leaf)) /* bytes of pages that go to a rank together */
+
+/* Where a bundle is that takes another page of so many bytes. */
+static mr_page *bundle_for(mr_emitter *e, mr_page *bundle, uint32_t pile, size_t size,
+                           mr_error *error)
+{
+    if (bundle && bundle->capacity - bundle->size >= size)
+        return bundle;
+    if (bundle && post(e, bundle, pile, error) != MR_OK)
+        return NULL;
+    size_t capacity = sizeof(mr_leaf) + (size > BUNDLE ? size : BUNDLE);
+    bundle = mr_piles_page(e->shuffle->plan.into, capacity, &e->buffer, error);
+    if (!bundle)
+        return NULL;
+    bundle->size = sizeof(mr_leaf);
+    *mr_page_leaf(bundle) = (mr_leaf){.pile = MR_LEAF_BUNDLE};
+    return bundle;
+}
+
+/* Pages that are not full go to a rank together: one message instead of one for each pile. */
+static mr_status close_rank(mr_emitter *e, uint32_t first, mr_error *error)
+{
+    mr_page *bundle = NULL;
+    uint32_t pile = first;
+    for (; pile < first + e->shuffle->own; pile++) {
+        filling *f = &e->fillings[pile];
+        if (!f->page)
+            continue;
+        size_t used = (size_t)(f->at - f->page->bytes), size = sizeof(size_t) + mr_round8(used);
+        bundle = bundle_for(e, bundle, pile, size, error);
+        if (!bundle)
+            return error->code;
+        *mr_page_leaf(f->page) = (mr_leaf){.pile = pile, .count = (uint32_t)f->count};
+        memcpy(bundle->bytes + bundle->size, &used, sizeof used);
+        memcpy(bundle->bytes + bundle->size + sizeof used, f->page->bytes, used);
+        bundle->size += size;
+        mr_page_destroy(f->page);
+        *f = (filling){.at = NULL};
+    }
+    return bundle ? post(e, bundle, first, error) : MR_OK;
+}
+
+static mr_status close_pages(mr_emitter *e, mr_error *error)
+{
+    const mr_shuffle *shuffle = e->shuffle;
+    bool one = e->count == 1;
+    for (uint32_t i = 0; i < e->count; i += one ? 1 : shuffle->own) {
+        if (!one && i != shuffle->first) {
+            MR_TRY(close_rank(e, i, error));
+            continue;
+        }
+        for (uint32_t pile = i; pile < (one ? 1 : i + shuffle->own); pile++) {
+            if (!e->fillings[pile].page)
+                continue;
+            MR_TRY(seal(e, &e->fillings[pile], pile, error));
+        }
+    }
+    return MR_OK;
+}
+
 mr_status mr_emitter_close(mr_emitter *e, mr_error *error)
 {
-    for (uint32_t i = 0; i < e->count; i++)
-        if (e->fillings[i].page)
-            MR_TRY(seal(e, &e->fillings[i], i, error));
+    MR_TRY(close_pages(e, error));
     pthread_mutex_lock(&e->shuffle->lock);
     mr_status status = mr_pair_sample_merge(&e->shuffle->sample, &e->sample, error);
     pthread_mutex_unlock(&e->shuffle->lock);
     return status;
+}
+
+/* Two numbers are the pairs that there are most of. */
+static inline void put(const mr_pair_layout *layout, unsigned char *at, mr_pair pair,
+                       uint64_t place)
+{
+    if (layout->stride == 16 && layout->key_size == 8 && layout->value_size == 8) {
+        memcpy(at, pair.key.data, 8);
+        memcpy(at + 8, pair.value.data, 8);
+    } else {
+        mr_pair_put(layout, at, pair.key, pair.value, place);
+    }
 }
 
 static mr_status emit_at(mr_emitter *e, uint32_t slot, uint32_t pile, mr_pair pair, uint64_t place,
@@ -145,7 +226,7 @@ static mr_status emit_at(mr_emitter *e, uint32_t slot, uint32_t pile, mr_pair pa
     if (__builtin_expect((size_t)(f->end - f->at) < size || !f->page, 0))
         MR_TRY(next_page(e, f, pile, size, error));
     unsigned char *at = f->at;
-    mr_pair_put(&e->layout, at, pair.key, pair.value, place);
+    put(&e->layout, at, pair, place);
     f->at = at + size;
     f->count++;
     return mr_pair_sample_offer(&e->sample, at, error);
@@ -167,14 +248,19 @@ static mr_status lay_out(mr_emitter *e, mr_pair pair, uint64_t place, mr_error *
     return MR_OK;
 }
 
-static uint64_t hash_of(const mr_emitter *e, mr_bytes key)
+static uint64_t hash_of(const mr_pair_layout *layout, mr_bytes key)
 {
-    if (e->layout.stride && key.size == 8) {
+    if (layout->stride && key.size == 8) {
         mr_words words = {0, (uint64_t)(8 + 1) << MR_KEY_SHIFT};
         memcpy(&words.low, key.data, 8);
         return mr_key_hash(words);
     }
     return mr_key_hash_bytes(key);
+}
+
+uint32_t mr_hash_pile(const mr_pair_layout *layout, mr_bytes key, uint32_t piles)
+{
+    return (uint32_t)((hash_of(layout, key) >> 32) * piles >> 32);
 }
 
 static uint32_t owned_pile(const mr_emitter *e, mr_bytes key)
@@ -183,7 +269,7 @@ static uint32_t owned_pile(const mr_emitter *e, mr_bytes key)
     uint64_t ranks = (uint64_t)mr_comm_size(shuffle->job->comm);
     uint64_t owner = shuffle->plan.owner(shuffle->plan.context, key, ranks);
     uint64_t within =
-        shuffle->plan.one_pile ? 0 : (hash_of(e, key) >> 32) * shuffle->own >> 32;
+        shuffle->plan.one_pile ? 0 : (hash_of(&e->layout, key) >> 32) * shuffle->own >> 32;
     return (uint32_t)(owner < ranks ? owner : ranks - 1) * shuffle->own + (uint32_t)within;
 }
 
@@ -210,7 +296,7 @@ mr_status mr_emit(mr_emitter *e, mr_bytes key, mr_bytes value, uint64_t place, m
     case MR_SPREAD_LOCAL:
         break;
     case MR_SPREAD_HASH:
-        pile = (uint32_t)((hash_of(e, key) >> 32) * plan->piles >> 32);
+        pile = mr_hash_pile(&e->layout, key, plan->piles);
         break;
     case MR_SPREAD_RANGE:
         MR_TRY(lay_out(e, pair, place, error));

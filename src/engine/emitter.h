@@ -6,6 +6,10 @@
 
 #include "engine/shuffle.h"
 
+/* As the pile of a page: it is many pages, each its size and its bytes, padded to a multiple of 8.
+ */
+#define MR_LEAF_BUNDLE UINT32_MAX
+
 typedef struct mr_page_list {
     mr_page *first, *last;
     atomic_int count; /* read without the lock */

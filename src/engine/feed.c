@@ -1,6 +1,6 @@
 /*
- * engine/feed.c: the threads of a phase. The main thread also answers other ranks between its units,
- * moves pages of the shuffle, and asks others for work when there is none left here.
+ * engine/feed.c: the threads of a phase. The main thread also answers other ranks between its
+ * units, moves pages of the shuffle, and asks others for work when there is none left here.
  */
 #include "engine/feed.h"
 
@@ -49,7 +49,7 @@ static void tell_progress(mr_feed *feed)
         return;
     feed->told = now;
     mr_steal_tell(feed->stealing, atomic_load(&feed->done));
-    if (mr_comm_rank(job->comm) == 0)
+    if (mr_comm_rank(job->comm) == 0 && feed->unit_bytes > 0)
         mr_progress_update(&job->progress, feed->phase, mr_steal_told(feed->stealing));
 }
 

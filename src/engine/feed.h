@@ -39,7 +39,7 @@ typedef struct mr_worker {
     mr_out_self *self;
     mr_block block; /* what the kernel is at: for crashes */
     mr_error error;
-    double busy;
+    double busy, reduced;
     uint64_t calls; /* of kernels */
     uint64_t units;
     bool main;
@@ -83,7 +83,8 @@ struct mr_feed {
 /* Collective. Runs all units on all ranks; ends in agreement, in job->error. */
 mr_status mr_feed_run(mr_feed *feed);
 
-/* Within `run`: the main thread's duties between two calls of a kernel; nothing on other threads. */
+/* Within `run`: the main thread's duties between two calls of a kernel; nothing on other threads.
+ */
 void mr_feed_serve(mr_worker *worker);
 /* Whether to stop because of an error somewhere. */
 bool mr_feed_stopped(const mr_feed *feed);

@@ -118,8 +118,8 @@ static mr_status check_scratch(mr_job *job)
 static mr_status find_target(mr_job *job, const char *path, mr_target *target)
 {
     const mr_settings *settings = job->settings;
-    if (is_root(job) && mr_target_of(target, path, settings->format, settings->overwrite,
-                                     job->error) == MR_OK &&
+    if (is_root(job) &&
+        mr_target_of(target, path, settings->format, settings->overwrite, job->error) == MR_OK &&
         !settings->dry_run)
         mr_target_check(target, job->error);
     MR_TRY(mr_comm_agree(job->comm, job->error));

@@ -18,6 +18,11 @@
 
 #define MR_JOB_COUNTERS MR_OUT_COUNTERS
 
+/* What a job has read. */
+typedef struct mr_inputs {
+    uint64_t files, bytes, splits, block;
+} mr_inputs;
+
 struct mr_job {
     mr_comm *comm;
     mr_app app; /* the job's copy: `setup` may change it */
@@ -29,6 +34,7 @@ struct mr_job {
     mr_share share;
     unsigned threads;
     const char *scratch; /* the folder for what exceeds memory */
+    mr_inputs read;      /* by sets made from inputs */
     mr_plan *plan;       /* of the job's inputs; NULL for a driver */
     mr_store *store;     /* after the map, what this rank folded; after combining, what it owns */
     unsigned char *dense;
@@ -41,6 +47,8 @@ struct mr_job {
     mr_rank_report report;
     mr_out_counter counters[MR_JOB_COUNTERS];
     int counter_count;
+    mr_hot_key hot[MR_HOT_KEYS]; /* rank 0 */
+    int hot_count;
     char *names[MR_JOB_COUNTERS]; /* of counters, where the job has to keep them itself */
     int name_count;
     double start;

@@ -1,6 +1,7 @@
 /*
- * engine/map.c: the map over files. A unit is a split; blocks of it are what kernels get. Compressed
- * files and pipes are read by one thread at a time, and all threads work on their blocks.
+ * engine/map.c: the map over files. A unit is a split; blocks of it are what kernels get.
+ * Compressed files and pipes are read by one thread at a time, and all threads work on their
+ * blocks.
  */
 #include "engine/map.h"
 

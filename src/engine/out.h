@@ -47,17 +47,17 @@ typedef struct mr_out_self {
     mr_error error;
     /* Pairs: see put.c. */
     void *context;
-    struct mr_emitter *emitter; /* NULL: no set is being made */
+    struct mr_emitter *emitter;  /* NULL: no set is being made */
     size_t key_size, value_size; /* of the pairs, where they have one */
     bool value_fixed;
-    bool places;                /* pairs have places */
-    bool same_keys;             /* pairs go to `pile`, of this rank, and have the key `group` */
+    bool places;    /* pairs have places */
+    bool same_keys; /* pairs go to `pile`, of this rank, and have the key `group` */
     uint32_t pile;
     mr_bytes group;
-    const mr_plan *plan;    /* of the input whose places are kept */
-    const mr_pairs *pairs;  /* the pairs that a kernel looks at */
-    uint64_t group_place;   /* of the first value of a group */
-    uint64_t block_place;       /* of the block's first byte */
+    const mr_plan *plan;   /* of the input whose places are kept */
+    const mr_pairs *pairs; /* the pairs that a kernel looks at */
+    uint64_t group_place;  /* of the first value of a group */
+    uint64_t block_place;  /* of the block's first byte */
     const char *last_record;
     uint64_t turn; /* pairs put for that record */
 } mr_out_self;

@@ -44,7 +44,8 @@ static uint64_t place_of(mr_out_self *self)
         return mr_pair_place(self->pairs->layout, self->pairs->pair);
     if (self->plan && self->out.block)
         return place_in_input(self);
-    return self->group_place;
+    /* What a kernel puts for a key stands in the order in which it was put. */
+    return self->group.data ? self->group_place++ : self->group_place;
 }
 
 static mr_status wrong_size(mr_out *out, const char *what, size_t size, size_t right)

@@ -41,11 +41,17 @@ static void explain(const mr_job *job)
             (unsigned long long)job->bytes, mr_clock_now() - job->start);
     for (int i = 0; i < job->counter_count; i++)
         mr_note("counter: %s: %lld", job->counters[i].name, (long long)job->counters[i].value);
+    for (int i = 0; i < job->hot_count; i++)
+        mr_note("hot key: %s in %s: %.0f%% of the pairs, on rank %d", job->hot[i].key,
+                job->hot[i].set, 100 * job->hot[i].share, job->hot[i].rank);
 }
 
 static mr_status write_file(const mr_job *job, const mr_rank_report *ranks)
 {
     const mr_plan *plan = job->plan;
+    mr_inputs inputs = job->read;
+    if (plan && inputs.files == 0)
+        inputs = (mr_inputs){plan->count, mr_plan_bytes(plan), plan->splits, plan->block};
     mr_counter counters[MR_JOB_COUNTERS];
     for (int i = 0; i < job->counter_count; i++)
         counters[i] = (mr_counter){job->counters[i].name, job->counters[i].value};
@@ -54,16 +60,18 @@ static mr_status write_file(const mr_job *job, const mr_rank_report *ranks)
         .version = MR_VERSION,
         .output = job->settings->output,
         .seconds = mr_clock_now() - job->start,
-        .inputs = plan ? plan->count : 0,
-        .input_bytes = plan ? mr_plan_bytes(plan) : 0,
-        .splits = plan ? plan->splits : 0,
-        .block = plan ? plan->block : job->settings->block,
+        .inputs = inputs.files,
+        .input_bytes = inputs.bytes,
+        .splits = inputs.splits,
+        .block = inputs.block ? inputs.block : job->settings->block,
         .rows = job->rows,
         .output_bytes = job->bytes,
         .ranks = ranks,
         .rank_count = mr_comm_size(job->comm),
         .counters = counters,
         .counter_count = job->counter_count,
+        .hot = job->hot,
+        .hot_count = job->hot_count,
     };
     return mr_report_write(job->settings->report, &report, job->error);
 }

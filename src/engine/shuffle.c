@@ -21,7 +21,7 @@ static size_t page_size(const mr_job *job, uint32_t piles)
     uint64_t budget = mr_memory_budget();
     uint64_t size = budget ? budget / 8 / job->threads / piles : PAGE_MOST;
     size = size > PAGE_MOST ? PAGE_MOST : size;
-    return (size < PAGE_LEAST ? PAGE_LEAST : size) & ~(size_t)4095;
+    return ((size < PAGE_LEAST ? PAGE_LEAST : size) & ~(size_t)4095) - MR_EXCHANGE_ENVELOPE;
 }
 
 /* Pairs sampled of what a rank puts into one set: fewer on a small budget, as each set keeps them. */
@@ -81,6 +81,11 @@ mr_status mr_shuffle_again(mr_shuffle **again, const mr_shuffle *first)
     return mr_shuffle_create(again, first->job, &first->plan);
 }
 
+void mr_shuffle_deal(mr_shuffle *shuffle)
+{
+    shuffle->plan.deal = true;
+}
+
 void mr_shuffle_one_pile(mr_shuffle *shuffle)
 {
     shuffle->plan.one_pile = true;
@@ -136,23 +141,62 @@ static uint64_t checksum(mr_page *page)
     return XXH3_64bits(mr_page_pairs(page), page->size - sizeof(mr_leaf));
 }
 
-/* A page that came from another rank joins its pile here. */
-static mr_status take_in(mr_shuffle *shuffle, mr_page *page, mr_error *error)
+static mr_status bad_page(mr_page *page, mr_error *error)
 {
-    const mr_leaf *leaf = mr_page_leaf(page);
-    uint32_t pile = leaf->pile - shuffle->first;
-    bool bad = page->size < sizeof *leaf || pile >= shuffle->own ||
-               (shuffle->verify && leaf->check != checksum(page));
-    if (!bad) {
-        mr_pile_push(shuffle->plan.into, pile, page);
-        return MR_OK;
-    }
     mr_error_set(error, MR_FAILED,
                  "exchange corrupted: a page of %zu bytes from rank %d: have the memory and the "
                  "network of these nodes checked",
                  page->size, page->to);
     mr_page_destroy(page);
     return MR_FAILED;
+}
+
+/* A page joins its pile. */
+static mr_status join_pile(mr_shuffle *shuffle, mr_page *page, mr_error *error)
+{
+    uint32_t pile = mr_page_leaf(page)->pile - shuffle->first;
+    if (page->size < sizeof(mr_leaf) || pile >= shuffle->own)
+        return bad_page(page, error);
+    mr_pile_push(shuffle->plan.into, pile, page);
+    return MR_OK;
+}
+
+/* Each of the pages in a bundle for itself. */
+static mr_status unbundle(mr_shuffle *shuffle, mr_page *bundle, mr_error *error)
+{
+    size_t at = sizeof(mr_leaf), size;
+    while (at + sizeof size <= bundle->size) {
+        memcpy(&size, bundle->bytes + at, sizeof size);
+        at += sizeof size;
+        if (size > bundle->size - at)
+            return bad_page(bundle, error);
+        mr_page *page = mr_page_create(size, error);
+        if (!page) {
+            mr_page_destroy(bundle);
+            return error->code;
+        }
+        memcpy(page->bytes, bundle->bytes + at, size);
+        page->size = size;
+        page->to = bundle->to;
+        if (join_pile(shuffle, page, error) != MR_OK) {
+            mr_page_destroy(bundle);
+            return error->code;
+        }
+        at += mr_round8(size);
+    }
+    mr_page_destroy(bundle);
+    return MR_OK;
+}
+
+/* A page that came from another rank. */
+static mr_status take_in(mr_shuffle *shuffle, mr_page *page, mr_error *error)
+{
+    const mr_leaf *leaf = mr_page_leaf(page);
+    if (page->size < sizeof *leaf || (shuffle->verify && leaf->check != checksum(page)))
+        return bad_page(page, error);
+    if (leaf->pile == MR_LEAF_BUNDLE)
+        return unbundle(shuffle, page, error);
+    return join_pile(shuffle, page, error);
 }
 
 static void send_out(mr_shuffle *shuffle)
@@ -176,8 +220,8 @@ mr_status mr_shuffle_poll(mr_shuffle *shuffle, mr_error *error)
     send_out(shuffle);
     while (status == MR_OK) {
         if (mr_memory_is_tight(shuffle->page_size))
-            status = mr_piles_shed(shuffle->plan.into, 16 * shuffle->page_size, &shuffle->buffer,
-                                   error);
+            status =
+                mr_piles_shed(shuffle->plan.into, 16 * shuffle->page_size, &shuffle->buffer, error);
         mr_page *page = mr_exchange_arrived(shuffle->exchange, error);
         if (!page)
             return error->code;

@@ -38,6 +38,8 @@ static const struct {
     {"bytes_sent", offsetof(mr_rank_report, bytes_sent)},
     {"bytes_received", offsetof(mr_rank_report, bytes_received)},
     {"messages_sent", offsetof(mr_rank_report, messages_sent)},
+    {"pairs", offsetof(mr_rank_report, pairs)},
+    {"spilled", offsetof(mr_rank_report, spilled)},
     {"rows", offsetof(mr_rank_report, rows)},
     {"bytes_written", offsetof(mr_rank_report, bytes_written)},
     {"memory_peak", offsetof(mr_rank_report, memory_peak)},
@@ -113,6 +115,7 @@ static json_t *rank_of(const mr_rank_report *rank, int number, bool *ok)
     put(object, "host", text_of(host), ok);
     put(object, "seconds", seconds_of(rank, ok), ok);
     put(object, "busy", real_of(rank->busy), ok);
+    put(object, "reduce", real_of(rank->reduce), ok);
     for (size_t i = 0; i < FIELDS; i++)
         put(object, fields[i].name, count_of(field(rank, fields[i].offset)), ok);
     return object;
@@ -154,16 +157,21 @@ static double max_over_mean(double most, double sum, int count)
 static json_t *balance_of(const mr_job_report *report, bool *ok)
 {
     double busy_most = 0, busy_sum = 0, bytes_most = 0, bytes_sum = 0;
+    double reduce_most = 0, reduce_sum = 0;
     for (int i = 0; i < report->rank_count; i++) {
         double bytes = (double)report->ranks[i].bytes_read;
         busy_sum += report->ranks[i].busy;
         busy_most = fmax(busy_most, report->ranks[i].busy);
+        reduce_sum += report->ranks[i].reduce;
+        reduce_most = fmax(reduce_most, report->ranks[i].reduce);
         bytes_sum += bytes;
         bytes_most = fmax(bytes_most, bytes);
     }
     json_t *object = json_object();
     put(object, "busy_max_over_mean",
         real_of(max_over_mean(busy_most, busy_sum, report->rank_count)), ok);
+    put(object, "reduce_max_over_mean",
+        real_of(max_over_mean(reduce_most, reduce_sum, report->rank_count)), ok);
     put(object, "bytes_max_over_mean",
         real_of(max_over_mean(bytes_most, bytes_sum, report->rank_count)), ok);
     return object;
@@ -239,6 +247,22 @@ static json_t *counters_of(const mr_job_report *report, bool *ok)
     return object;
 }
 
+static json_t *hot_of(const mr_job_report *report, bool *ok)
+{
+    json_t *keys = json_array();
+    for (int i = 0; i < report->hot_count; i++) {
+        const mr_hot_key *hot = &report->hot[i];
+        json_t *object = json_object();
+        put(object, "set", text_of(hot->set), ok);
+        put(object, "key", text_of(hot->key), ok);
+        put(object, "share", real_of(hot->share), ok);
+        put(object, "rank", json_integer(hot->rank), ok);
+        if (json_array_append_new(keys, object) != 0)
+            *ok = false;
+    }
+    return keys;
+}
+
 /* The whole report as text (free); NULL when there is no memory for it. */
 static char *compose(const mr_job_report *report)
 {
@@ -254,6 +278,7 @@ static char *compose(const mr_job_report *report)
     put(root, "exchange", exchange_of(report, &ok), &ok);
     put(root, "memory", memory_of(report, &ok), &ok);
     put(root, "counters", counters_of(report, &ok), &ok);
+    put(root, "hot_keys", hot_of(report, &ok), &ok);
     put(root, "ranks", ranks_of(report, &ok), &ok);
     char *text = ok ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(root);

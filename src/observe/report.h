@@ -14,7 +14,8 @@ enum { MR_PHASE_PLAN, MR_PHASE_MAP, MR_PHASE_COMBINE, MR_PHASE_SORT, MR_PHASE_WR
 typedef struct mr_rank_report {
     char host[64];
     double seconds[MR_PHASES];
-    double busy; /* seconds that threads spent in kernels, summed */
+    double busy;   /* seconds that threads spent in kernels, summed */
+    double reduce; /* CPU seconds of threads that reduced, summed */
     uint64_t threads;
     uint64_t blocks; /* kernels called */
     uint64_t bytes_read;
@@ -31,6 +32,14 @@ typedef struct mr_rank_report {
     uint64_t memory_budget;
 } mr_rank_report;
 
+/* A key that many pairs of a set have. */
+#define MR_HOT_KEYS 16
+typedef struct mr_hot_key {
+    char set[64], key[64]; /* as text; long keys are cut */
+    double share;          /* of the set's pairs */
+    int rank;              /* whose they are */
+} mr_hot_key;
+
 typedef struct mr_counter {
     const char *name;
     int64_t value;
@@ -45,6 +54,8 @@ typedef struct mr_job_report {
     int rank_count;
     const mr_counter *counters;
     int counter_count;
+    const mr_hot_key *hot;
+    int hot_count;
 } mr_job_report;
 
 /* Before any work: MR_BAD_OUTPUT when there can be no report at `path`. */

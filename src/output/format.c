@@ -2,6 +2,7 @@
  * of apps. */
 #include "output/format.h"
 
+#include "output/number.h"
 #include "output/rows.h"
 
 #include <stdlib.h>

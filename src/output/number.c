@@ -76,50 +76,82 @@ size_t mr_number_of_u64(uint64_t value, char *text)
 
 __extension__ typedef unsigned __int128 wide;
 
-/* What the digits of a number of doubles' usual size are looked for among: all in one unit, so
- * small that everything is a whole number below 2^124. */
+/* The first 17 digits of a double, and how far it is from there to the next: exact. */
 typedef struct range {
-    wide lowest, value, highest; /* whatever lies between reads back as the value */
-    unsigned unit;               /* 2^unit is one in the last of 17 digits */
-    int decimals;                /* how many of those stand behind the point */
+    uint64_t digits;
+    wide rest;     /* behind the digits, in units of which 2^unit are one in the last of them */
+    wide half;     /* from the double to halfway to its neighbours: what is nearer reads back */
+    unsigned unit; /* at most 120 */
+    int decimals;  /* how many of the digits stand behind the point */
 } range;
+
+#define USUAL_LEAST 1e-35
+#define USUAL_MOST  1e15
 
 static int decimal_exponent(double value)
 {
+    static const double tenths[] = {1e-1,  1e-2,  1e-3,  1e-4,  1e-5,  1e-6,  1e-7,  1e-8,  1e-9,
+                                    1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16, 1e-17, 1e-18,
+                                    1e-19, 1e-20, 1e-21, 1e-22, 1e-23, 1e-24, 1e-25, 1e-26, 1e-27,
+                                    1e-28, 1e-29, 1e-30, 1e-31, 1e-32, 1e-33, 1e-34, 1e-35};
+    uint64_t bits;
     if (value >= 1)
         return (int)digits_of((uint64_t)value) - 1;
-    return value >= 1e-1 ? -1 : value >= 1e-2 ? -2 : value >= 1e-3 ? -3 : value >= 1e-4 ? -4 : -5;
+    memcpy(&bits, &value, sizeof bits);
+    /* The binary exponent times log10(2) is the decimal one, or one too few. */
+    int guess = (1022 - (int)(bits >> 52)) * 1233 >> 12;
+    return -1 - guess - (value < tenths[guess]);
+}
+
+/* 5^exponent, which is at most 51. */
+static wide power_of_five(unsigned exponent)
+{
+    const uint64_t most = UINT64_C(7450580596923828125); /* 5^27 */
+    wide power = exponent > 27 ? most : 1;
+    uint64_t rest = 1;
+    for (exponent -= exponent > 27 ? 27 : 0; exponent > 0; exponent--)
+        rest *= 5;
+    return power * rest;
 }
 
 /*
- * For doubles from 1e-5 to 1e15. Those make two special cases void: points halfway to the next
- * double have more than 17 digits, so it does not matter whether they read back; and powers of two,
- * where the double below is nearer than the one above, have no more than 15.
+ * For doubles from USUAL_LEAST to USUAL_MOST. Points halfway to the next double have more than 17
+ * digits there, so it does not matter whether they read back. Powers of two, where the double below
+ * is nearer than the one above, have no more than 15 from 1e-5 on, and are not for this below that.
+ * The double times 10^decimals is its mantissa times 5^decimals times a power of two: 176 bits, in
+ * `high` and `low`.
  */
 static range range_of(double value)
 {
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
-    uint64_t first = UINT64_C(1) << 52, mantissa = (bits & (first - 1)) | first;
-    range found = {.unit = 1076 - (unsigned)(bits >> 52), .decimals = 16 - decimal_exponent(value)};
-    wide power = powers[found.decimals < 19 ? found.decimals : 19];
-    for (int i = 19; i < found.decimals; i++)
-        power *= 10;
-    found.value = 2 * mantissa * power;
-    found.lowest = found.value - power;
-    found.highest = found.value + power;
+    uint64_t first = UINT64_C(1) << 52, twice = 2 * ((bits & (first - 1)) | first);
+    range found = {.decimals = 16 - decimal_exponent(value)};
+    found.half = power_of_five((unsigned)found.decimals);
+    found.unit = 1076 - (unsigned)(bits >> 52) - (unsigned)found.decimals;
+    wide product = (wide)twice * (uint64_t)found.half;
+    wide high = (wide)twice * (uint64_t)(found.half >> 64) + (product >> 64);
+    uint64_t low = (uint64_t)product;
+    if (found.unit < 64) {
+        found.digits = (uint64_t)(((high << 64) | low) >> found.unit);
+        found.rest = low & ((UINT64_C(1) << found.unit) - 1);
+    } else {
+        unsigned more = found.unit - 64;
+        found.digits = (uint64_t)(high >> more);
+        found.rest = (high & (((wide)1 << more) - 1)) << 64 | low;
+    }
     return found;
 }
 
 /* The nearest number whose 17 digits end in so many zeros as `step` has, if it reads back. */
 static bool find_digits(const range *among, uint64_t step, uint64_t *digits)
 {
-    uint64_t below = (uint64_t)(among->value >> among->unit) / step * step;
-    wide down = (wide)below << among->unit, up = (wide)(below + step) << among->unit;
-    wide above = up - among->value, under = among->value - down;
+    uint64_t below = among->digits / step * step;
+    wide under = ((wide)(among->digits - below) << among->unit) + among->rest;
+    wide above = ((wide)step << among->unit) - under;
     bool goes_up = above < under || (above == under && below / step % 2 == 1);
     *digits = goes_up ? below + step : below;
-    return goes_up ? up < among->highest : down > among->lowest;
+    return (goes_up ? above : under) < among->half;
 }
 
 static bool reads_back(const char *text, double value)
@@ -238,6 +270,8 @@ size_t mr_number_of_f64(double value, char *text)
     value = fabs(value);
     if (isinf(value) || value == 0)
         return (size_t)(put(text + sign, value > 0 ? "inf" : "0.0", 3) - text);
-    bool usual = value >= 1e-5 && value < 1e15;
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    bool usual = value >= USUAL_LEAST && value < USUAL_MOST && (value >= 1e-5 || bits << 12 != 0);
     return sign + (usual ? put_usual(value, text + sign) : put_unusual(value, text + sign));
 }

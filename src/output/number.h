@@ -3,7 +3,7 @@
  * back as the same bits ("0.1", "1e+300", "inf", "-inf", "nan"; 2 as "2.0", so that it stays a
  * double).
  *
- * Doubles look as Python shows them. From 1e-5 to 1e15 the digits are found in exact integers, in
+ * Doubles look as Python shows them. From 1e-35 to 1e15 the digits are found in exact integers, in
  * some tens of nanoseconds; others are tried with 15, 16 and 17 digits through printf and strtod,
  * which takes one or two microseconds.
  */

@@ -5,7 +5,6 @@
 #define MR_OUTPUT_ROWS_H
 
 #include "output/format.h"
-#include "output/number.h"
 
 /* Makes the text larger by at least `size`; NULL, with text->failed set, when that cannot be. */
 char *mr_text_grow(mr_text *text, size_t size);
@@ -20,14 +19,7 @@ static inline char *mr_text_room(mr_text *text, size_t size)
 }
 
 /* A cell that holds a number, as text: at most MR_NUMBER_TEXT bytes. */
-static inline size_t mr_number_of_cell(const mr_cell *cell, char *text)
-{
-    if (cell->type == MR_TYPE_I64)
-        return mr_number_of_i64(cell->as.i64, text);
-    if (cell->type == MR_TYPE_U64)
-        return mr_number_of_u64(cell->as.u64, text);
-    return mr_number_of_f64(cell->as.f64, text);
-}
+size_t mr_number_of_cell(const mr_cell *cell, char *text);
 
 /* Appends a number as text. */
 void mr_text_add_u64(mr_text *text, uint64_t value);

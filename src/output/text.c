@@ -1,5 +1,6 @@
 /* output/text.c: a growing piece of text. Its memory counts in the budget. */
 #include "base/memory.h"
+#include "output/number.h"
 #include "output/rows.h"
 
 #include <stdarg.h>
@@ -69,6 +70,15 @@ void mr_text_printf(mr_text *text, const char *format, ...)
     vsnprintf(room, (size_t)size + 1, format, arguments);
     va_end(arguments);
     text->size += (size_t)size;
+}
+
+size_t mr_number_of_cell(const mr_cell *cell, char *text)
+{
+    if (cell->type == MR_TYPE_I64)
+        return mr_number_of_i64(cell->as.i64, text);
+    if (cell->type == MR_TYPE_U64)
+        return mr_number_of_u64(cell->as.u64, text);
+    return mr_number_of_f64(cell->as.f64, text);
 }
 
 void mr_text_add_u64(mr_text *text, uint64_t value)

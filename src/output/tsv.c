@@ -2,6 +2,7 @@
  * output/tsv.c: rows with tabs between the cells. Most results leave by this way, so a short key
  * and an integer take some ten nanoseconds.
  */
+#include "output/number.h"
 #include "output/rows.h"
 
 #include <string.h>
@@ -100,6 +101,8 @@ void mr_tsv_row(const mr_row *row, mr_text *text)
             *at++ = '\t';
         if (cell->type == MR_TYPE_BYTES)
             at = put_bytes(at, cell->as.bytes);
+        else if (cell->type == MR_TYPE_I64)
+            at += mr_number_of_i64(cell->as.i64, at);
         else
             at += mr_number_of_cell(cell, at);
     }

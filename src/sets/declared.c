@@ -71,26 +71,6 @@ static void write_lines(void *context, mr_pair pair, mr_text *text)
     mr_text_add(text, lines.data, lines.size);
 }
 
-/* By the first cell of the value; then by key, which the set's own order sees to. */
-static int compare_values(void *context, const mr_pair *a, const mr_pair *b)
-{
-    const mr_fold *fold = context;
-    mr_row x, y;
-    x.count = y.count = 0;
-    mr_folded_show(fold, a->value, &x);
-    mr_folded_show(fold, b->value, &y);
-    if (x.count == 0 || y.count == 0)
-        return 0;
-    const mr_cell *left = &x.cells[0], *right = &y.cells[0];
-    if (left->type == MR_TYPE_F64) {
-        mr_image one = mr_image_of_f64(left->as.f64), two = mr_image_of_f64(right->as.f64);
-        return memcmp(one.bytes, two.bytes, sizeof one.bytes);
-    }
-    if (left->type == MR_TYPE_BYTES)
-        return mr_bytes_compare(left->as.bytes, right->as.bytes);
-    return (left->as.i64 > right->as.i64) - (left->as.i64 < right->as.i64);
-}
-
 /* Too much for memory: what is folded is a set by now. */
 static mr_status finish_as_set(mr_job *job, mr_set *set)
 {
@@ -100,10 +80,8 @@ static mr_status finish_as_set(mr_job *job, mr_set *set)
                             .columns = job->app.columns,
                             .text = job->app.fold == MR_TEXT ? write_lines : NULL,
                             .consume = true};
-    mr_sort_options by = {.by = settings->sort == MR_SORT_VALUE ? MR_BY_COMPARE : MR_BY_KEY,
+    mr_sort_options by = {.by = settings->sort == MR_SORT_VALUE ? MR_BY_VALUE : MR_BY_KEY,
                           .descending = settings->reverse,
-                          .compare = compare_values,
-                          .context = (void *)(uintptr_t)job->app.fold,
                           .consume = true};
     mr_status status = settings->top ? mr_set_top(set, &by, settings->top, &ordered)
                                      : mr_set_sort(set, &by, &ordered);
@@ -173,11 +151,7 @@ mr_status mr_sets_run_reduce(mr_job *job)
                              .same_keys = app->same_keys,
                              .consume = true};
     mr_set *mapped = NULL, *reduced = NULL;
-    start_progress(job);
-    double start = mr_clock_now();
     mr_status status = mr_set_from_input(job, &input, app->map, &pairs, &mapped);
-    finish_progress(job);
-    job->report.seconds[MR_PHASE_MAP] += mr_clock_now() - start;
     if (status == MR_OK)
         status = mr_set_reduce(mapped, app->reduce, &result, &reduced);
     mr_set_destroy(&mapped);

@@ -9,52 +9,6 @@
 #include "store/first.h"
 #include <stdlib.h>
 
-static bool has_tail(const mr_fold *fold)
-{
-    return (fold->flags & MR_FOLD_FIRST) != 0;
-}
-
-size_t mr_folded_size(const mr_fold *fold, const void *accumulator)
-{
-    const mr_first *first = accumulator;
-    return mr_fold_room(fold) + (has_tail(fold) ? first->size : 0);
-}
-
-void mr_folded_put(const mr_fold *fold, const void *accumulator, unsigned char *at)
-{
-    const mr_first *first = accumulator;
-    memcpy(at, accumulator, mr_fold_room(fold));
-    if (has_tail(fold) && first->size)
-        memcpy(at + mr_fold_room(fold), first->data, first->size);
-}
-
-void mr_folded_get(const mr_fold *fold, mr_bytes value, void *accumulator)
-{
-    mr_first *first = accumulator;
-    memcpy(accumulator, value.data, mr_fold_room(fold));
-    if (has_tail(fold))
-        first->data = value.data + mr_fold_room(fold);
-}
-
-void mr_folded_show(const mr_fold *fold, mr_bytes value, mr_row *row)
-{
-    uint64_t small[64];
-    void *accumulator = mr_fold_room(fold) <= sizeof small ? small : calloc(1, mr_fold_room(fold));
-    if (!accumulator)
-        return;
-    mr_folded_get(fold, value, accumulator);
-    fold->show(fold, accumulator, row);
-    if (accumulator != small)
-        free(accumulator);
-}
-
-mr_shape mr_folded_shape(const mr_fold *fold, mr_shape keys)
-{
-    keys.value = MR_VALUE_BYTES;
-    keys.value_size = has_tail(fold) ? 0 : (uint32_t)mr_fold_room(fold);
-    return keys;
-}
-
 /* A value that is not in one piece yet. */
 static mr_status emit_with_tail(mr_out_self *self, const mr_fold *fold, mr_bytes key,
                                 const void *accumulator)
@@ -78,7 +32,7 @@ static mr_status empty_partition(mr_out_self *self, const mr_store *store, mr_pa
         const mr_record *record = (const mr_record *)(const void *)(partition->records + at);
         const void *accumulator = mr_record_value(record);
         mr_bytes key = mr_record_key_bytes(record);
-        if (has_tail(store->fold))
+        if (mr_folded_has_tail(store->fold))
             status = emit_with_tail(self, store->fold, key, accumulator);
         else
             status = mr_emit(self->emitter, key, mr_bytes_at(accumulator, store->value), 0,
@@ -140,62 +94,6 @@ static mr_status put_store(mr_folding *f)
                              job->error);
     mr_shuffle_destroy(&again);
     return status;
-}
-
-/* The values of a key become one. Bytes that the accumulator points to are copied when they change:
- * values do not stay. */
-static mr_status merge_values(mr_out *out, mr_bytes key, mr_values *values)
-{
-    const mr_fold *fold = mr_out_context(out);
-    mr_out_self *self = out->self;
-    size_t room = mr_fold_room(fold);
-    mr_first *sum = calloc(2, room + sizeof(mr_first)), *other = NULL;
-    char *tail = NULL;
-    mr_bytes value;
-    if (!sum)
-        return mr_error_set(&self->error, MR_NO_MEMORY, "out of memory: merging values");
-    other = (mr_first *)(void *)((char *)sum + mr_round8(room + sizeof(mr_first)));
-    mr_status status = MR_OK;
-    for (bool first = true; status == MR_OK && mr_values_next(values, &value); first = false) {
-        mr_folded_get(fold, value, first ? sum : other);
-        const char *before = first ? NULL : sum->data;
-        if (!first)
-            fold->merge(fold, sum, other);
-        if (!has_tail(fold) || (!first && sum->data == before))
-            continue;
-        char *copy = malloc(sum->size + 1);
-        if (copy && sum->size)
-            memcpy(copy, sum->data, sum->size);
-        if (!copy)
-            status = mr_error_set(&self->error, MR_NO_MEMORY, "out of memory: merging values");
-        free(tail);
-        sum->data = tail = copy;
-    }
-    size_t size = status == MR_OK ? mr_folded_size(fold, sum) : 0;
-    unsigned char *bytes = has_tail(fold) ? malloc(size + 1) : (unsigned char *)sum;
-    if (status == MR_OK && bytes && has_tail(fold))
-        mr_folded_put(fold, sum, bytes);
-    if (status == MR_OK)
-        status = bytes ? mr_out_pair(out, key, mr_bytes_at(bytes, size)) : MR_NO_MEMORY;
-    if (has_tail(fold))
-        free(bytes);
-    free(tail);
-    free(sum);
-    return status;
-}
-
-mr_status mr_set_merge_folded(mr_set *partial, mr_set **to)
-{
-    mr_set_options options = {.shape = partial->shape,
-                              .same_keys = true,
-                              .consume = true,
-                              .values = MR_VALUES_ANY,
-                              .context = (void *)(uintptr_t)partial->fold,
-                              .name = partial->name};
-    const mr_fold *fold = partial->fold;
-    MR_TRY(mr_set_reduce(partial, merge_values, &options, to));
-    (*to)->fold = fold;
-    return MR_OK;
 }
 
 /* Partitions for the store: enough that threads seldom meet in one. */
@@ -382,7 +280,8 @@ mr_status mr_set_fold(mr_set *set, const mr_fold *fold, mr_set **to)
     bool numbers = set->shape.value == MR_VALUE_I64 || set->shape.value == MR_VALUE_U64 ||
                    set->shape.value == MR_VALUE_F64;
     *to = NULL;
-    if (set->fold ? set->fold != fold || has_tail(fold) || mr_fold_room(fold) > 256 : !numbers)
+    if (set->fold ? set->fold != fold || mr_folded_has_tail(fold) || mr_fold_room(fold) > 256
+                  : !numbers)
         return mr_error_set(job->error, MR_BAD_PLUGIN,
                             "wrong fold: %s: the set's values are not what '%s' takes",
                             job->app.name, fold->name);

@@ -9,18 +9,21 @@
 #include "store/first.h"
 
 /* An accumulator as a value: as it is, and behind it the bytes that it points to, where it does. */
+bool mr_folded_has_tail(const mr_fold *fold);
 size_t mr_folded_size(const mr_fold *fold, const void *accumulator);
 void mr_folded_put(const mr_fold *fold, const void *accumulator, unsigned char *at);
 /* And back: `accumulator` has room for mr_fold_room and may point into `value`. */
 void mr_folded_get(const mr_fold *fold, mr_bytes value, void *accumulator);
 void mr_folded_show(const mr_fold *fold, mr_bytes value, mr_row *row);
+/* Orders by the first cell that the fold shows of a value; `fold` is a const mr_fold *. */
+int mr_folded_compare(void *fold, const mr_pair *a, const mr_pair *b);
 /* The shape of a set of folded values. */
 mr_shape mr_folded_shape(const mr_fold *fold, mr_shape keys);
 
 /*
  * Folding: a store that kernels fold into, and a set that takes what it has no room for. Begin it,
- * run its feed (making.feed, less what is the feeder's own), and end it: `*to` is the set. A folding
- * that was never relieved may be dropped instead, when its store was taken away.
+ * run its feed (making.feed, less what is the feeder's own), and end it: `*to` is the set. A
+ * folding that was never relieved may be dropped instead, when its store was taken away.
  */
 typedef struct mr_folding {
     mr_making making;

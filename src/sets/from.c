@@ -1,6 +1,8 @@
 /* sets/from.c: sets from inputs, from numbers, and from memory. */
 #include "sets/fold.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 
 /* A kernel over an input. */
@@ -11,7 +13,8 @@ typedef struct reading {
     mr_map_kernel *kernel;
 } reading;
 
-/* A map over files has its own state in `self`: what threads have to know comes by way of local_open.
+/* A map over files has its own state in `self`: what threads have to know comes by way of
+ * local_open.
  */
 typedef struct reading_app {
     mr_app app; /* first: the app of every mr_out here */
@@ -78,8 +81,7 @@ static mr_status sample_input(reading *r, const mr_set_options *options, mr_set 
     like->order = mr_set_order_of(set, options->sorted);
     if (status == MR_OK)
         status = mr_ranges_create(&like->ranges, job, &like->order,
-                                  mr_shuffle_sample(try.making.shuffle), set->total,
-                                  !like->sorted);
+                                  mr_shuffle_sample(try.making.shuffle), set->total, !like->sorted);
     /* The real run will count again. */
     memcpy(job->counters, counters, sizeof counters);
     job->counter_count = counter_count;
@@ -115,24 +117,40 @@ static mr_status read_ranges(reading *r, const mr_set_options *options, mr_set *
     return status;
 }
 
+static void begin_reading(mr_job *job, const mr_plan *plan)
+{
+    job->read.files += plan->count;
+    job->read.bytes += mr_plan_bytes(plan);
+    job->read.splits += plan->splits;
+    job->read.block = plan->block;
+    const mr_settings *settings = job->settings;
+    if (mr_comm_rank(job->comm) == 0)
+        mr_progress_start(&job->progress, settings->progress, settings->quiet,
+                          plan->streams ? 0 : mr_plan_bytes(plan));
+}
+
 mr_status mr_set_from_input(mr_job *job, const mr_input_options *input, mr_map_kernel *kernel,
                             const mr_set_options *options, mr_set **set)
 {
     const mr_input_options plain = {.paths = NULL};
     input = input ? input : &plain;
-    reading r = {.making.job = job,
-                 .records = {input->records, input->record_size},
-                 .kernel = kernel};
+    reading r = {
+        .making.job = job, .records = {input->records, input->record_size}, .kernel = kernel};
     *set = NULL;
+    double start = mr_clock_now();
     MR_TRY(make_plan(job, input, &r.plan));
     mr_status status;
+    begin_reading(job, r.plan);
     if (options->fold)
         status = mr_set_fold_input(job, r.plan, r.records, kernel, options, set);
     else if (options->spread == MR_SPREAD_RANGE && !options->like)
         status = read_ranges(&r, options, set);
     else
         status = read_into(&r, options, set);
+    if (mr_comm_rank(job->comm) == 0)
+        mr_progress_finish(&job->progress, mr_plan_bytes(r.plan));
     mr_plan_destroy(&r.plan);
+    job->report.seconds[MR_PHASE_MAP] += mr_clock_now() - start;
     return status;
 }
 
@@ -221,6 +239,7 @@ mr_status mr_set_from_memory(mr_job *job, const mr_pair *pairs, size_t count,
     given g = {.pairs = pairs, .count = count};
     uint64_t mine = count, total;
     *set = NULL;
+    MR_TRY(mr_job_agree(job));
     mr_comm_scan(job->comm, &mine, 1, &g.before, &total);
     MR_TRY(mr_making_begin(&g.making, job, options, NULL, false, "memory"));
     g.making.feed.share = (mr_range){0, count > 0};

@@ -45,6 +45,19 @@ static bool by_prefix(const mr_sorted *sorted)
            !order->descending;
 }
 
+#define AHEAD 24 /* pairs that are asked for before they are looked at */
+
+/* The pairs behind a group: their keys or values are looked at next. */
+static void ask_ahead(const mr_pair_ref *from, const mr_pair_ref *to, const mr_pair_ref *end)
+{
+    if (end - from <= AHEAD)
+        return;
+    if (end - to < AHEAD)
+        to = end - AHEAD;
+    for (; from < to; from++)
+        __builtin_prefetch(from[AHEAD].pair);
+}
+
 /* In memory: the group is from where the last one ended up to the first pair of another key. */
 static void next_in_memory(mr_groups *groups)
 {
@@ -67,6 +80,7 @@ static void next_in_memory(mr_groups *groups)
     else
         while (last < end && mr_bytes_equal(mr_pair_key(layout, last->pair), groups->key))
             last++;
+    ask_ahead(first, last, end);
     groups->values.at = first;
     groups->values.end = last;
 }

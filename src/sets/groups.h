@@ -1,6 +1,6 @@
 /*
- * sets/groups.h: a pile, key by key: the values of a key are a stretch of its sorted pairs, in memory
- * or as a merge from disk hands them out.
+ * sets/groups.h: a pile, key by key: the values of a key are a stretch of its sorted pairs, in
+ * memory or as a merge from disk hands them out.
  */
 #ifndef MR_SETS_GROUPS_H
 #define MR_SETS_GROUPS_H

@@ -15,7 +15,7 @@ static mr_shuffle_plan plan_of(mr_making *making)
     return (mr_shuffle_plan){.shape = set->shape,
                              .layout = set->layout,
                              .spread = set->spread,
-                             .cuts = set->ranges ? &making->cuts : NULL,
+                             .cuts = making->cuts,
                              .owner = options->owner,
                              .context = options->context,
                              .sample_by = all,
@@ -24,17 +24,35 @@ static mr_shuffle_plan plan_of(mr_making *making)
                              .here = making->same_keys};
 }
 
+/* Cuts know how the pairs lie that are looked for. */
+static void use_cuts(mr_making *making)
+{
+    const mr_set *set = making->set;
+    mr_error *error = making->job->error;
+    void *bytes = NULL;
+    size_t size = 0;
+    if (!set->ranges)
+        return;
+    mr_pair_order order = set->ranges->order;
+    making->cuts = &set->ranges->cuts;
+    if (memcmp(&order.layout, &set->layout, sizeof order.layout) == 0)
+        return;
+    order.layout = set->layout;
+    making->cuts = &making->own;
+    if (mr_pair_cuts_pack(&set->ranges->cuts, &bytes, &size, error) == MR_OK)
+        mr_pair_cuts_unpack(&making->own, &order, bytes, size, error);
+    free(bytes);
+}
+
 /* The new set lies as another one does, whose pairs may be laid out in another way. */
 static void lie_as(mr_making *making, const mr_set *source)
 {
     mr_set *set = making->set;
     set->spread = source->spread;
     set->ranges = source->ranges;
-    if (set->ranges) {
+    if (set->ranges)
         set->ranges->users++;
-        making->cuts = set->ranges->cuts;
-        making->cuts.order.layout = set->layout;
-    }
+    use_cuts(making);
     set->sorted = source->sorted;
     if (set->sorted)
         set->order = source->order;
@@ -99,6 +117,7 @@ mr_status mr_making_begin(mr_making *making, mr_job *job, const mr_set_options *
     mr_status status = mr_job_agree(job);
     if (status != MR_OK) {
         mr_shuffle_destroy(&making->shuffle);
+        mr_pair_cuts_free(&making->own);
         mr_set_destroy(&making->set);
     }
     return status;
@@ -125,15 +144,19 @@ static mr_status count_set(mr_set *set)
     set->bytes = total[1];
     double mean = (double)total[1] / mr_comm_size(job->comm);
     set->balance = total[1] ? (double)most / mean : 1;
-    job->report.pairs += mine[0];
-    job->report.spilled += mr_set_spilled_here(set);
+    job->report.pairs += mine[0] - set->told;
+    job->report.spilled += mr_set_spilled_here(set) - set->told_spilled;
+    set->told = mine[0];
+    set->told_spilled = mr_set_spilled_here(set);
     return job->failed ? job->error->code : MR_OK;
 }
 
-mr_status mr_making_resume(mr_making *making, mr_set *set, const mr_set_options *options)
+mr_status mr_making_resume(mr_making *making, mr_set *set, const mr_set_options *options,
+                           bool alike)
 {
     mr_job *job = set->job;
-    *making = (mr_making){.job = job, .options = options, .set = set};
+    *making = (mr_making){.job = job, .options = options, .set = set, .same_keys = alike};
+    use_cuts(making);
     mr_shuffle_plan plan = plan_of(making);
     mr_shuffle_create(&making->shuffle, job, &plan);
     making->app = (mr_app){.name = job->app.name};
@@ -144,8 +167,10 @@ mr_status mr_making_resume(mr_making *making, mr_set *set, const mr_set_options 
                              .phase = "more",
                              .self = making};
     mr_status status = mr_job_agree(job);
-    if (status != MR_OK)
+    if (status != MR_OK) {
         mr_shuffle_destroy(&making->shuffle);
+        mr_pair_cuts_free(&making->own);
+    }
     return status;
 }
 
@@ -155,6 +180,7 @@ mr_status mr_making_rest(mr_making *making, mr_status status)
     if (status == MR_OK)
         mr_pair_sample_merge(&making->set->sample, mr_shuffle_sample(making->shuffle), job->error);
     mr_shuffle_destroy(&making->shuffle);
+    mr_pair_cuts_free(&making->own);
     if (status == MR_OK)
         status = mr_job_agree(job);
     return status == MR_OK ? count_set(making->set) : status;
@@ -169,7 +195,8 @@ static bool is_to_be_cut(const mr_making *making)
 
 static mr_status cut(mr_making *making, mr_set **to)
 {
-    const mr_set_options *options = making->options, how = {.spread = MR_SPREAD_RANGE, .consume = true};
+    const mr_set_options *options = making->options,
+                         how = {.spread = MR_SPREAD_RANGE, .consume = true};
     mr_status status;
     if (options->sorted) {
         mr_sort_options sort = *options->sorted;
@@ -190,6 +217,7 @@ mr_status mr_making_end(mr_making *making, mr_status status, mr_set **to)
         mr_pair_sample_trim(&making->set->sample);
     }
     mr_shuffle_destroy(&making->shuffle);
+    mr_pair_cuts_free(&making->own);
     if (status == MR_OK)
         status = count_set(making->set);
     if (status != MR_OK)

@@ -12,6 +12,7 @@ typedef struct over {
     mr_set *from;
     mr_pairs_kernel *kernel;
     bool consume;
+    uint64_t least; /* piles with fewer pairs are left out */
 } over;
 
 static mr_status open_over(mr_worker *w)
@@ -41,6 +42,8 @@ static mr_status run_pile(mr_worker *w, uint64_t unit)
     mr_pile_reader reader;
     const unsigned char *begin, *end;
     mr_status status;
+    if (o->from->piles.piles[unit].count < o->least)
+        return MR_OK;
     w->self->pile = (uint32_t)unit;
     mr_pile_reader_start(&reader, &o->from->piles, (uint32_t)unit, o->consume);
     do {
@@ -109,7 +112,7 @@ mr_status mr_set_add(mr_set *set, mr_set *from, mr_pairs_kernel *kernel)
 {
     over o = {.from = from, .kernel = kernel};
     mr_set_options options = options_of(set);
-    MR_TRY(mr_making_resume(&o.making, set, &options));
+    MR_TRY(mr_making_resume(&o.making, set, &options, false));
     feed_piles(&o.making.feed, from);
     o.making.feed.self = &o;
     return mr_making_rest(&o.making, mr_feed_run(&o.making.feed));
@@ -138,6 +141,19 @@ mr_status mr_set_move(mr_set *set, const mr_set_options *how, const mr_ranges *r
     return mr_making_end(&o.making, mr_feed_run(&o.making.feed), to);
 }
 
+mr_status mr_set_deal(mr_set *set, uint64_t most, bool consume, mr_set **to)
+{
+    over o = {.from = set, .kernel = copy, .consume = consume, .least = most + 1};
+    mr_set_options options = options_of(set);
+    options.spread = MR_SPREAD_LOCAL;
+    *to = NULL;
+    MR_TRY(mr_making_begin(&o.making, set->job, &options, set, false, "deal"));
+    mr_shuffle_deal(o.making.shuffle);
+    feed_piles(&o.making.feed, set);
+    o.making.feed.self = &o;
+    return mr_making_end(&o.making, mr_feed_run(&o.making.feed), to);
+}
+
 mr_status mr_set_spread(mr_set *set, const mr_set_options *options, mr_set **to)
 {
     *to = NULL;
@@ -151,7 +167,8 @@ mr_status mr_set_spread(mr_set *set, const mr_set_options *options, mr_set **to)
     return status;
 }
 
-/* Ranges by a function of the user's, which may look at all of a pair: by a sample of whole ones. */
+/* Ranges by a function of the user's, which may look at all of a pair: by a sample of whole ones.
+ */
 static mr_status sample_again(mr_set *set, const mr_sort_options *sort, mr_ranges **ranges)
 {
     over o = {.from = set, .kernel = copy};
@@ -183,8 +200,7 @@ mr_status mr_set_sort(mr_set *set, const mr_sort_options *options, mr_set **to)
         MR_TRY(sample_again(set, options, &ranges));
     else
         MR_TRY(mr_ranges_create(&ranges, set->job, &order, &set->sample, set->total, false));
-    mr_status status =
-        mr_set_move(set, &how, ranges, &order, options && options->consume, to);
+    mr_status status = mr_set_move(set, &how, ranges, &order, options && options->consume, to);
     mr_ranges_release(&ranges);
     return status;
 }

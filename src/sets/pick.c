@@ -57,11 +57,13 @@ mr_status mr_set_union(mr_set *left, mr_set *right, mr_set **to)
         return mr_error_set(job->error, MR_BAD_PLUGIN,
                             "wrong union: %s: the two sets have pairs of different shapes",
                             job->app.name);
-    mr_set_options options = {.shape = left->shape,
-                              .spread = left->spread == MR_SPREAD_LOCAL ? MR_SPREAD_LOCAL
-                                                                        : MR_SPREAD_HASH,
-                              .ordered = left->ordered,
-                              .name = left->name};
+    mr_set_options options = {.shape = left->shape, .ordered = left->ordered, .name = left->name};
+    if (left->spread == MR_SPREAD_LOCAL && right->spread == MR_SPREAD_LOCAL)
+        options.spread = MR_SPREAD_LOCAL;
+    if (left->spread == MR_SPREAD_RANGE && mr_set_alike(left, right)) {
+        options.spread = MR_SPREAD_RANGE;
+        options.like = left;
+    }
     MR_TRY(mr_set_map(left, put_all, &options, to));
     mr_status status = mr_set_add(*to, right, put_all);
     (*to)->fold = left->fold;
@@ -140,14 +142,20 @@ static uint64_t to_rank_0(void *context, mr_bytes key, uint64_t owners)
     return 0;
 }
 
-/* The first pairs of each pile, into one pile on rank 0 or where they are. */
+static uint64_t to_itself(void *context, mr_bytes key, uint64_t owners)
+{
+    (void)key;
+    (void)owners;
+    return (uint64_t)mr_job_rank(context);
+}
+
+/* The first pairs of each pile, into one pile of the owner. */
 static mr_status top_once(mr_set *set, const mr_pair_order *order, uint64_t count,
                           mr_set_options *options, mr_set **to)
 {
     topping t = {.want = {.set = set, .order = *order, .count = count}};
     MR_TRY(mr_making_begin(&t.making, set->job, options, set, false, "top"));
-    if (options->owner)
-        mr_shuffle_one_pile(t.making.shuffle);
+    mr_shuffle_one_pile(t.making.shuffle);
     mr_feed *feed = &t.making.feed;
     feed->share = (mr_range){0, set->piles.count};
     feed->open = open_topping;
@@ -160,16 +168,23 @@ static mr_status top_once(mr_set *set, const mr_pair_order *order, uint64_t coun
 mr_status mr_set_top(mr_set *set, const mr_sort_options *sort, uint64_t count, mr_set **to)
 {
     mr_pair_order order = mr_set_order_of(set, sort);
-    mr_set *gathered = NULL;
+    mr_set *ours = NULL, *all = NULL;
     mr_set_options options = {.shape = set->shape,
                               .spread = MR_SPREAD_OWNER,
                               .ordered = set->ordered,
-                              .owner = to_rank_0,
+                              .owner = to_itself,
+                              .context = set->job,
                               .name = set->name};
     *to = NULL;
-    MR_TRY(top_once(set, &order, count, &options, &gathered));
-    mr_status status = top_once(gathered, &order, count, &options, to);
-    mr_set_destroy(&gathered);
+    /* The first of each pile, of them the first of each rank, of them the first of all. */
+    mr_status status = top_once(set, &order, count, &options, &ours);
+    options.owner = to_rank_0;
+    if (status == MR_OK)
+        status = top_once(ours, &order, count, &options, &all);
+    mr_set_destroy(&ours);
+    if (status == MR_OK)
+        status = top_once(all, &order, count, &options, to);
+    mr_set_destroy(&all);
     if (status != MR_OK)
         return status;
     (*to)->fold = set->fold;

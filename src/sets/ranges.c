@@ -28,57 +28,68 @@ static mr_status merge(const char *all, const uint64_t *sizes, int ranks,
     return status;
 }
 
-/* Rank 0: the cuts as bytes for everybody. */
-static mr_status decide(const char *all, const uint64_t *sizes, int ranks,
-                        const mr_pair_order *order, uint32_t piles, bool whole_keys, void **bytes,
-                        size_t *size, mr_error *error)
+mr_status mr_sample_gather(mr_job *job, const mr_pair_order *order, const mr_pair_sample *mine,
+                           mr_pair_sample *sample)
 {
-    mr_pair_sample sample = {0};
+    char *all = NULL;
+    uint64_t *sizes = NULL;
+    void *packed = NULL;
+    size_t size = 0;
+    *sample = (mr_pair_sample){.bytes = NULL};
+    mr_pair_sample_pack(mine, &packed, &size, job->error);
+    MR_TRY(mr_job_agree(job));
+    mr_status status = mr_comm_gather_sizes(job->comm, packed, size, &all, &sizes, job->error);
+    if (status == MR_OK && mr_comm_rank(job->comm) == 0)
+        merge(all, sizes, mr_comm_size(job->comm), order, sample, job->error);
+    free(packed);
+    free(all);
+    free(sizes);
+    return status == MR_OK ? mr_job_agree(job) : status;
+}
+
+/* Rank 0: the cuts as bytes for everybody. */
+static mr_status decide(const mr_pair_sample *sample, const mr_pair_order *order, uint32_t piles,
+                        bool whole_keys, void **bytes, size_t *size, mr_error *error)
+{
     mr_pair_cuts cuts = {0};
-    mr_status status = merge(all, sizes, ranks, order, &sample, error);
-    if (status == MR_OK)
-        status = mr_pair_cuts_create(&cuts, order, &sample, piles, whole_keys, error);
+    mr_status status = mr_pair_cuts_create(&cuts, order, sample, piles, whole_keys, error);
     if (status == MR_OK)
         status = mr_pair_cuts_pack(&cuts, bytes, size, error);
     mr_pair_cuts_free(&cuts);
-    mr_pair_sample_free(&sample);
     return status;
 }
 
 mr_status mr_ranges_create(mr_ranges **result, mr_job *job, const mr_pair_order *order,
                            const mr_pair_sample *mine, uint32_t piles, bool whole_keys)
 {
-    char *all = NULL;
-    uint64_t *sizes = NULL;
-    void *packed = NULL, *bytes = NULL;
-    size_t packed_size = 0, size = 0;
-    mr_ranges *ranges = *result = calloc(1, sizeof *ranges);
+    void *bytes = NULL;
+    size_t size = 0;
+    mr_pair_sample sample = {0};
+    *result = NULL;
+    MR_TRY(mr_job_agree(job));
+    mr_ranges *ranges = calloc(1, sizeof *ranges);
     if (!ranges)
         mr_error_set(job->error, MR_NO_MEMORY, "out of memory: cutting ranges");
-    else
-        mr_pair_sample_pack(mine, &packed, &packed_size, job->error);
-    mr_status status =
-        mr_comm_gather_sizes(job->comm, packed, packed_size, &all, &sizes, job->error);
+    mr_status status = mr_sample_gather(job, order, mine, &sample);
     if (status != MR_OK)
         goto out;
     ranges->users = 1;
+    ranges->piles = piles;
+    ranges->order = *order;
     if (mr_comm_rank(job->comm) == 0)
-        decide(all, sizes, mr_comm_size(job->comm), order, piles, whole_keys, &bytes, &size,
-               job->error);
+        decide(&sample, order, piles, whole_keys, &bytes, &size, job->error);
     status = mr_job_agree(job);
     if (status == MR_OK)
         status = mr_comm_broadcast(job->comm, &bytes, &size, job->error);
     if (status == MR_OK)
         mr_pair_cuts_unpack(&ranges->cuts, order, bytes, size, job->error);
-    status = mr_job_agree(job);
+    status = status == MR_OK ? mr_job_agree(job) : status;
+    if (status == MR_OK)
+        *result = ranges;
 out:
-    free(packed);
+    mr_pair_sample_free(&sample);
     free(bytes);
-    free(all);
-    free(sizes);
-    if (status != MR_OK) {
+    if (status != MR_OK)
         free(ranges);
-        *result = NULL;
-    }
     return status;
 }

@@ -1,6 +1,7 @@
 /* sets/reduce.c: kernels over keys with all their values. */
+#include "sets/reduce.h"
+
 #include "sets/groups.h"
-#include "sets/set.h"
 
 #include "base/clock.h"
 
@@ -12,6 +13,7 @@ typedef struct reducing {
     mr_reduce_kernel *kernel;
     mr_pair_order order;
     bool consume;
+    uint64_t most; /* piles with more pairs are left out */
 } reducing;
 
 static mr_status open_reducing(mr_worker *w)
@@ -30,6 +32,9 @@ static mr_status open_reducing(mr_worker *w)
 
 static void close_reducing(mr_worker *w)
 {
+    pthread_mutex_lock(&w->feed->lock);
+    w->feed->job->report.reduce += w->reduced;
+    pthread_mutex_unlock(&w->feed->lock);
     if (w->own) {
         mr_groups_close(w->own);
         mr_groups_free(w->own);
@@ -38,6 +43,16 @@ static void close_reducing(mr_worker *w)
 }
 
 #define GROUPS_A_LOOK 4096 /* keys between two looks at other ranks */
+
+/* The kernel failed, or could not be given all values of its key. */
+static mr_status end_early(mr_worker *w, const mr_groups *groups, mr_status status)
+{
+    if (groups->status != MR_OK) {
+        mr_feed_end(w, MR_OK);
+        return groups->status;
+    }
+    return mr_feed_end(w, status);
+}
 
 /* All keys of a pile. */
 static mr_status reduce_groups(mr_worker *w, const reducing *r, mr_groups *groups)
@@ -51,10 +66,8 @@ static mr_status reduce_groups(mr_worker *w, const reducing *r, mr_groups *group
         self->group = groups->key;
         self->group_place = mr_groups_place(groups);
         status = r->kernel(&self->out, groups->key, &groups->values);
-        if (groups->status != MR_OK)
-            return groups->status;
-        if (status != MR_OK)
-            return mr_feed_end(w, status);
+        if (status != MR_OK || groups->status != MR_OK)
+            return end_early(w, groups, status);
         if (w->main && turn % GROUPS_A_LOOK == 0) {
             MR_TRY(mr_feed_end(w, MR_OK));
             mr_feed_serve(w);
@@ -67,12 +80,15 @@ static mr_status reduce_pile(mr_worker *w, uint64_t unit)
 {
     reducing *r = w->feed->self;
     mr_groups *groups = w->own;
+    uint64_t count = r->from->piles.piles[unit].count;
+    double start = mr_clock_thread();
     w->self->pile = (uint32_t)unit;
-    if (r->from->piles.piles[unit].count == 0)
+    if (count == 0 || count > r->most)
         return MR_OK;
     MR_TRY(mr_groups_open(groups, &r->from->piles, (uint32_t)unit, r->consume, &w->error));
     mr_status status = reduce_groups(w, r, groups);
     mr_groups_close(groups);
+    w->reduced += mr_clock_thread() - start;
     return status;
 }
 
@@ -86,7 +102,7 @@ static void feed_groups(reducing *r)
     feed->self = r;
 }
 
-static mr_pair_order group_order(const mr_set *set, mr_values_order values)
+mr_pair_order mr_group_order(const mr_set *set, mr_values_order values)
 {
     mr_pair_order order = mr_set_key_order(set);
     if (values == MR_VALUES_ANY)
@@ -105,29 +121,52 @@ mr_status mr_set_grouped(mr_set *set, bool consume, mr_set **made)
     return mr_set_move(set, &by_hash, NULL, NULL, consume, made);
 }
 
+static mr_status run_reducing(reducing *r, mr_set **to)
+{
+    mr_job *job = r->from->job;
+    const mr_set_options *options = r->making.options;
+    if (!to) {
+        r->making = (mr_making){.job = job, .app = {.name = job->app.name}};
+        r->making.feed = (mr_feed){
+            .job = job, .app = &r->making.app, .context = options->context, .phase = "reduce"};
+        feed_groups(r);
+        return mr_feed_run(&r->making.feed);
+    }
+    bool more = *to != NULL;
+    if (more)
+        MR_TRY(mr_making_resume(&r->making, *to, options, options->same_keys));
+    else
+        MR_TRY(mr_making_begin(&r->making, job, options, r->from, options->same_keys, "reduce"));
+    feed_groups(r);
+    mr_status status = mr_feed_run(&r->making.feed);
+    return more ? mr_making_rest(&r->making, status) : mr_making_end(&r->making, status, to);
+}
+
+mr_status mr_reduce_piles(mr_set *set, mr_reduce_kernel *kernel, const mr_set_options *options,
+                          uint64_t most, mr_set **to)
+{
+    double start = mr_clock_now();
+    reducing r = {.making = {.options = options},
+                  .from = set,
+                  .kernel = kernel,
+                  .order = mr_group_order(set, options->values),
+                  .consume = options->consume,
+                  .most = most};
+    mr_status status = run_reducing(&r, to);
+    set->job->report.seconds[MR_PHASE_SORT] += mr_clock_now() - start;
+    return status;
+}
+
 static mr_status reduce_grouped(mr_set *set, mr_reduce_kernel *kernel,
                                 const mr_set_options *options, mr_set **to)
 {
-    mr_job *job = set->job;
-    double start = mr_clock_now();
-    reducing r = {.from = set,
-                  .kernel = kernel,
-                  .order = group_order(set, options->values),
-                  .consume = options->consume};
-    mr_status status;
-    if (to) {
-        MR_TRY(mr_making_begin(&r.making, job, options, set, options->same_keys, "reduce"));
-        feed_groups(&r);
-        status = mr_making_end(&r.making, mr_feed_run(&r.making.feed), to);
-    } else {
-        r.making = (mr_making){.job = job, .app = {.name = job->app.name}};
-        r.making.feed = (mr_feed){
-            .job = job, .app = &r.making.app, .context = options->context, .phase = "reduce"};
-        feed_groups(&r);
-        status = mr_feed_run(&r.making.feed);
-    }
-    job->report.seconds[MR_PHASE_SORT] += mr_clock_now() - start;
-    return status;
+    bool uneven = false;
+    MR_TRY(mr_set_tell_hot(set));
+    if (options->associative && to)
+        MR_TRY(mr_set_is_uneven(set, options, &uneven));
+    if (uneven)
+        return mr_reduce_uneven(set, kernel, options, to);
+    return mr_reduce_piles(set, kernel, options, UINT64_MAX, to);
 }
 
 mr_status mr_set_reduce(mr_set *set, mr_reduce_kernel *kernel, const mr_set_options *options,
@@ -138,7 +177,7 @@ mr_status mr_set_reduce(mr_set *set, mr_reduce_kernel *kernel, const mr_set_opti
     if (to)
         *to = NULL;
     MR_TRY(mr_set_grouped(set, options->consume, &grouped));
-    reading.consume = grouped ? true : options->consume;
+    reading.consume = grouped != NULL || options->consume;
     mr_status status = reduce_grouped(grouped ? grouped : set, kernel, &reading, to);
     mr_set_destroy(&grouped);
     return status;
@@ -156,8 +195,8 @@ static mr_status keep_first(mr_out *out, mr_bytes key, mr_values *values)
             continue;
         status = mr_out_pair(out, key, value);
         if (status == MR_OK && value.size + 1 > capacity) {
-            char *room = mr_memory_resize(last, capacity, value.size * 2 + 16, "a long value",
-                                          &self->error);
+            char *room =
+                mr_memory_resize(last, capacity, value.size * 2 + 16, "a long value", &self->error);
             status = room ? MR_OK : MR_NO_MEMORY;
             last = room ? room : last;
             capacity = room ? value.size * 2 + 16 : capacity;

@@ -1,5 +1,5 @@
 /* sets/set.c: a set by itself: its shape, its size, its order, its end. */
-#include "sets/set.h"
+#include "sets/fold.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +34,11 @@ mr_pair_order mr_set_order_of(const mr_set *set, const mr_sort_options *options)
     order.descending = options->descending;
     order.compare = options->compare;
     order.context = options->context;
+    if (order.by == MR_BY_VALUE && set->fold) {
+        order.by = MR_BY_COMPARE;
+        order.compare = mr_folded_compare;
+        order.context = (void *)(uintptr_t)set->fold;
+    }
     if (order.by != MR_BY_KEY)
         order.ties = set->ordered ? MR_TIES_KEY_PLACE : MR_TIES_KEY_VALUE;
     return order;

@@ -1,7 +1,7 @@
 /*
- * sets/write.c: a set as rows on their way out. Its piles are the buckets of the result; sorted first
- * where they are no ranges yet. How long rows are is found out without sorting them; then each pile
- * is sorted by the thread that writes it.
+ * sets/write.c: a set as rows on their way out. Its piles are the buckets of the result; sorted
+ * first where they are no ranges yet. How long rows are is found out without sorting them; then
+ * each pile is sorted by the thread that writes it.
  */
 #include "sets/cells.h"
 
@@ -116,7 +116,7 @@ static mr_status begin_wave(mr_rows *rows, size_t from, size_t *to, mr_error *er
     (void)error;
     do
         bytes += rows->buckets[b++].bytes;
-    while (b < rows->count && bytes + rows->buckets[b].bytes <= WAVE_BYTES);
+    while (b < *to && bytes + rows->buckets[b].bytes <= WAVE_BYTES);
     *to = b;
     return MR_OK;
 }
@@ -147,8 +147,7 @@ static mr_status format_pile(mr_rows *rows, size_t b, bool first, size_t piece, 
     writing *w = rows->self;
     writing_thread *t = &w->threads[omp_get_thread_num()];
     mr_pieces pieces = {.size = piece, .take = take, .context = context, .error = error};
-    mr_status status =
-        mr_sorted_open(&t->sorted, &w->set->piles, (uint32_t)b, false, error);
+    mr_status status = mr_sorted_open(&t->sorted, &w->set->piles, (uint32_t)b, false, error);
     if (status == MR_OK)
         status = format_pairs(w, t, first, &pieces);
     mr_sorted_close(&t->sorted);
@@ -173,6 +172,7 @@ static mr_status start(writing *w, const mr_target *target)
     mr_set *set = w->set;
     size_t memory = mr_set_thread_memory(job, 1);
     name_columns(w, target);
+    mr_writer_prepare(&w->writer);
     w->rows = (mr_rows){.writer = &w->writer,
                         .count = set->piles.count,
                         .begin = begin_wave,
@@ -196,6 +196,7 @@ static void end(writing *w)
     }
     free(w->threads);
     free(w->rows.buckets);
+    mr_writer_release(&w->writer);
 }
 
 mr_status mr_set_write_to(mr_set *set, const mr_write_options *options, const mr_target *target,
@@ -217,8 +218,8 @@ static mr_status write_own(mr_set *set, const mr_write_options *options)
 {
     mr_job *job = set->job;
     if (job->written)
-        return mr_error_set(job->error, MR_FAILED, "written twice: %s: a job has one output of its own",
-                            job->app.name);
+        return mr_error_set(job->error, MR_FAILED,
+                            "written twice: %s: a job has one output of its own", job->app.name);
     MR_TRY(mr_job_output_begin(job));
     MR_TRY(mr_set_write_to(set, options, &job->target, job->commit));
     job->written = true;

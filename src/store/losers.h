@@ -25,29 +25,30 @@ typedef struct mr_losers {
 /* Whether `a` comes before `b`, which has the same prefix. */
 typedef bool mr_losers_tie(const void *context, mr_loser a, mr_loser b);
 
-/*
- * `moved` has a new prefix, not below its last: plays against those it meets on its way up. Returns
- * who is first now. Who wins a match is as good as random, so nothing branches on it: prefixes are
- * the smaller and the larger one, and sources change places by a mask.
- */
+/* Who wins a match is as good as random, so nothing may branch on it: sources change places by a
+ * mask. */
+static inline void mr_losers_swap(mr_loser *a, mr_loser *b, bool swap)
+{
+    uint64_t differ = (a->source ^ b->source) & -(uint64_t)swap;
+    a->source ^= differ;
+    b->source ^= differ;
+}
+
+/* `moved` has a new prefix, not below its last: plays against those it meets on its way up. Returns
+ * who is first now. */
 static inline mr_loser mr_losers_replay(mr_losers *losers, mr_loser moved, mr_losers_tie *tie,
                                         const void *context)
 {
     for (size_t n = (losers->count + moved.source) / 2; n > 0; n /= 2) {
         mr_loser *node = &losers->nodes[n], other = *node;
         if (__builtin_expect(other.prefix == moved.prefix, 0)) {
-            if (tie(context, other, moved)) {
-                *node = moved;
-                moved = other;
-            }
+            mr_losers_swap(node, &moved, tie(context, other, moved));
             continue;
         }
         bool before = other.prefix < moved.prefix;
-        uint64_t differ = (other.source ^ moved.source) & -(uint64_t)before;
+        mr_losers_swap(node, &moved, before);
         node->prefix = before ? moved.prefix : other.prefix;
-        node->source = other.source ^ differ;
         moved.prefix = before ? other.prefix : moved.prefix;
-        moved.source ^= differ;
     }
     return moved;
 }

@@ -1,4 +1,4 @@
-/* store/merge.c: merging sorted extents, a batch of pairs at a time. */
+/* store/merge.c: merging sorted runs, a batch of pairs at a time. */
 #include "store/merge.h"
 #include "base/memory.h"
 
@@ -42,8 +42,8 @@ static mr_status load(mr_merge *merge, size_t which, uint64_t *prefix, mr_error 
     mr_source *source = &merge->sources[which];
     size_t size = 0;
     MR_TRY(mr_spill_reader_next(&source->reader, &source->at, &size, error));
-    source->end = source->at + size;
     if (source->at) {
+        source->end = source->at + size;
         look_ahead(merge, which);
         *prefix = source->refs[0].prefix;
         return MR_OK;
@@ -85,7 +85,7 @@ static mr_status begin(mr_merge *merge, uint64_t *prefixes, mr_error *error)
 }
 
 mr_status mr_merge_start(mr_merge *merge, const mr_pair_order *order, mr_spill *spill,
-                         const mr_extent *extents, size_t count, size_t chunk, bool consume,
+                         const mr_run *runs, size_t count, size_t chunk, bool consume,
                          mr_error *error)
 {
     *merge = (mr_merge){.order = order};
@@ -94,7 +94,7 @@ mr_status mr_merge_start(mr_merge *merge, const mr_pair_order *order, mr_spill *
     MR_TRY(take_memory(merge, count, error));
     for (size_t i = 0; i < count; i++) {
         mr_spill_reader *reader = &merge->sources[i].reader;
-        mr_spill_reader_start(reader, spill, extents[i]);
+        mr_spill_reader_start(reader, spill, runs[i].extent);
         reader->chunk = chunk;
         reader->consume = consume;
         reader->columns = &merge->columns;

@@ -1,13 +1,13 @@
 /*
- * store/merge.h: one merge of sorted extents of pairs: a reader each, and a tree of losers over the
- * pairs that they stand at. Of equal pairs that of the earlier extent comes first.
+ * store/merge.h: one merge of sorted runs: a reader each, and a tree of losers over the
+ * pairs that they stand at. Of equal pairs that of the earlier run comes first.
  */
 #ifndef MR_STORE_MERGE_H
 #define MR_STORE_MERGE_H
 
 #include "store/losers.h"
 #include "store/pair_order.h"
-#include "store/spill.h"
+#include "store/run.h"
 
 #define MR_MERGE_BATCH 256
 #define MR_MERGE_AHEAD 32
@@ -39,7 +39,7 @@ typedef struct mr_merge {
 
 /* `chunk` bytes are read at once; `consume` as mr_spill_reader has it. */
 mr_status mr_merge_start(mr_merge *merge, const mr_pair_order *order, mr_spill *spill,
-                         const mr_extent *extents, size_t count, size_t chunk, bool consume,
+                         const mr_run *runs, size_t count, size_t chunk, bool consume,
                          mr_error *error);
 /* The next pairs in order, valid until the next call; none at the end. */
 mr_status mr_merge_more(mr_merge *merge, const unsigned char *const **pairs, size_t *count,

@@ -2,8 +2,7 @@
  * store/pair_cuts.c: points that cut an order into ranges, and finding the range of a pair. All
  * that cuts are made of lies in one piece of memory, as it is sent to other ranks:
  *
- *     head | tree of prefixes | prefixes | where equal pairs go | where pairs lie | ranges below |
- * pairs
+ *     head | where equal pairs go | where points' pairs lie | ranges below | points' pairs
  */
 #include "store/pair_cuts.h"
 
@@ -83,23 +82,13 @@ static void cut_between(maker *m)
     }
 }
 
-/* The levels of a tree that has room for all points. */
-static unsigned levels_of(size_t points)
-{
-    return points ? 64 - (unsigned)__builtin_clzll(points) : 0;
-}
-
 static void set_pointers(mr_pair_cuts *cuts, const head *begin)
 {
-    unsigned char *at = cuts->memory + sizeof *begin;
     cuts->size = begin->size;
     cuts->points = begin->points;
     cuts->count = begin->count;
     cuts->whole = begin->whole;
-    cuts->levels = levels_of(cuts->points);
-    cuts->tree = (uint64_t *)(void *)at;
-    cuts->prefixes = cuts->tree + (UINT64_C(1) << cuts->levels);
-    cuts->equal = (struct mr_spread_at *)(void *)(cuts->prefixes + cuts->points);
+    cuts->equal = (struct mr_spread_at *)(void *)(cuts->memory + sizeof *begin);
     cuts->pairs = (uint64_t *)(void *)(cuts->equal + cuts->points);
     cuts->below = (uint32_t *)(void *)(cuts->pairs + cuts->points);
 }
@@ -107,9 +96,8 @@ static void set_pointers(mr_pair_cuts *cuts, const head *begin)
 /* Bytes of what comes before the pairs. */
 static size_t fixed_size(size_t points)
 {
-    size_t point = 2 * sizeof(uint64_t) + sizeof(struct mr_spread_at);
-    return sizeof(head) + (sizeof(uint64_t) << levels_of(points)) + points * point +
-           mr_round8((points + 1) * sizeof(uint32_t));
+    size_t point = sizeof(struct mr_spread_at) + sizeof(uint64_t);
+    return sizeof(head) + points * point + mr_round8((points + 1) * sizeof(uint32_t));
 }
 
 static size_t pair_size(const maker *m, const group *g)
@@ -143,7 +131,6 @@ static void put_points(const maker *m, mr_pair_cuts *cuts)
         if (!here->cuts)
             continue;
         memcpy(cuts->memory + at, m->refs[here->from].pair, pair_size(m, here));
-        cuts->prefixes[point] = mr_pair_prefix(&m->order, cuts->memory + at);
         cuts->equal[point] = (struct mr_spread_at){from, to};
         cuts->pairs[point] = at;
         cuts->below[point + 1] = cuts->below[point] + (uint32_t)here->cuts;
@@ -152,27 +139,8 @@ static void put_points(const maker *m, mr_pair_cuts *cuts)
     }
 }
 
-/* Where there are fewer prefixes than the tree has room for, the largest number fills it up. */
-static void plant(mr_pair_cuts *cuts)
+static mr_status put_cuts(const maker *m, mr_pair_cuts *cuts, bool whole, mr_error *error)
 {
-    for (unsigned level = 0; level < cuts->levels; level++) {
-        size_t first = (size_t)1 << level, step = (size_t)1 << (cuts->levels - level);
-        for (size_t i = 0; i < first; i++) {
-            size_t point = i * step + step / 2 - 1;
-            cuts->tree[first + i] = point < cuts->points ? cuts->prefixes[point] : UINT64_MAX;
-        }
-    }
-}
-
-static mr_status make_cuts(maker *m, const mr_pair_sample *sample, mr_pair_cuts *cuts, bool whole,
-                           mr_error *error)
-{
-    sort_sample(m, sample);
-    find_groups(m);
-    if (whole)
-        cut_between(m);
-    else
-        cut_evenly(m);
     head begin = measure(m, whole);
     cuts->memory = mr_memory_allocate(begin.size, "cuts between ranges", error);
     if (!cuts->memory)
@@ -181,29 +149,51 @@ static mr_status make_cuts(maker *m, const mr_pair_sample *sample, mr_pair_cuts 
     memcpy(cuts->memory, &begin, sizeof begin);
     set_pointers(cuts, &begin);
     put_points(m, cuts);
-    plant(cuts);
     return MR_OK;
+}
+
+/* What of an order cuts go by. */
+static mr_pair_order cutting_order(const mr_pair_order *order, bool whole)
+{
+    mr_pair_order cutting = *order;
+    if (whole)
+        cutting.ties = MR_TIES_NONE;
+    return cutting;
+}
+
+static mr_status start_search(mr_pair_cuts *cuts, const mr_pair_order *order, mr_error *error)
+{
+    mr_pair_order cutting = cutting_order(order, cuts->whole);
+    mr_status status = mr_pair_search_create(&cuts->search, &cutting, mr_pair_sample_layout(),
+                                             cuts->memory, cuts->pairs, cuts->points, error);
+    if (status != MR_OK)
+        mr_pair_cuts_free(cuts);
+    return status;
 }
 
 mr_status mr_pair_cuts_create(mr_pair_cuts *cuts, const mr_pair_order *order,
                               const mr_pair_sample *sample, size_t ranges, bool whole_keys,
                               mr_error *error)
 {
-    maker m = {.order = *order, .ranges = ranges, .pairs = sample->count};
+    maker m = {.ranges = ranges, .pairs = sample->count};
     size_t bytes = m.pairs * (2 * sizeof *m.refs + sizeof *m.groups);
-    *cuts = (mr_pair_cuts){.order = *order};
+    *cuts = (mr_pair_cuts){0};
+    m.order = cutting_order(order, whole_keys);
     m.order.layout = mr_pair_sample_layout();
-    if (whole_keys)
-        m.order.ties = cuts->order.ties = MR_TIES_NONE;
     m.refs = mr_memory_allocate(bytes, "sorting a sample of pairs", error);
     if (!m.refs)
         return MR_NO_MEMORY;
     m.groups = (group *)(void *)(m.refs + 2 * m.pairs);
-    if (m.pairs)
-        memset(m.groups, 0, m.pairs * sizeof *m.groups);
-    mr_status status = make_cuts(&m, sample, cuts, whole_keys, error);
+    memset(m.groups, 0, m.pairs * sizeof *m.groups);
+    sort_sample(&m, sample);
+    find_groups(&m);
+    if (whole_keys)
+        cut_between(&m);
+    else
+        cut_evenly(&m);
+    mr_status status = put_cuts(&m, cuts, whole_keys, error);
     mr_memory_free(m.refs, bytes);
-    return status;
+    return status == MR_OK ? start_search(cuts, order, error) : status;
 }
 
 mr_status mr_pair_cuts_pack(const mr_pair_cuts *cuts, void **bytes, size_t *size, mr_error *error)
@@ -221,7 +211,7 @@ mr_status mr_pair_cuts_unpack(mr_pair_cuts *cuts, const mr_pair_order *order, co
                               size_t size, mr_error *error)
 {
     head begin = {0};
-    *cuts = (mr_pair_cuts){.order = *order};
+    *cuts = (mr_pair_cuts){0};
     if (size >= sizeof begin)
         memcpy(&begin, bytes, sizeof begin);
     if (size < sizeof begin || begin.size != size || begin.points > size ||
@@ -233,25 +223,14 @@ mr_status mr_pair_cuts_unpack(mr_pair_cuts *cuts, const mr_pair_order *order, co
         return MR_NO_MEMORY;
     memcpy(cuts->memory, bytes, size);
     set_pointers(cuts, &begin);
-    if (cuts->whole)
-        cuts->order.ties = MR_TIES_NONE;
-    return MR_OK;
+    return start_search(cuts, order, error);
 }
 
 void mr_pair_cuts_free(mr_pair_cuts *cuts)
 {
+    mr_pair_search_destroy(&cuts->search);
     mr_memory_free(cuts->memory, cuts->size);
     *cuts = (mr_pair_cuts){0};
-}
-
-/* How many points have a smaller prefix: a way down the tree, on which no branch depends on the
- * outcome of a comparison. */
-static size_t points_below(const mr_pair_cuts *cuts, uint64_t prefix)
-{
-    size_t at = 1;
-    for (unsigned level = 0; level < cuts->levels; level++)
-        at = 2 * at + (cuts->tree[at] < prefix);
-    return at - ((size_t)1 << cuts->levels);
 }
 
 /* Where the next of the pairs goes that are equal to a point: a series that fills its places evenly
@@ -267,33 +246,9 @@ static size_t spread(const mr_pair_cuts *cuts, size_t point, uint64_t *turn)
     return range < first ? first : range > last ? last : range;
 }
 
-/* From a point on, others may have the same prefix as a pair: whole comparisons tell. */
-__attribute__((noinline)) static size_t find_among(const mr_pair_cuts *cuts, size_t low,
-                                                   uint64_t prefix, const unsigned char *pair,
-                                                   uint64_t *turn)
-{
-    const mr_pair_layout layout = mr_pair_sample_layout();
-    mr_placed ours = mr_placed_read(&cuts->order.layout, pair);
-    size_t high = prefix == UINT64_MAX ? cuts->points : points_below(cuts, prefix + 1);
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        mr_placed point = mr_placed_read(&layout, cuts->memory + cuts->pairs[middle]);
-        int order = mr_placed_compare(&cuts->order, &ours, &point);
-        if (order == 0)
-            return spread(cuts, middle, turn);
-        if (order < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return cuts->below[low];
-}
-
 size_t mr_pair_cuts_find(const mr_pair_cuts *cuts, const unsigned char *pair, uint64_t *turn)
 {
-    uint64_t prefix = mr_pair_prefix(&cuts->order, pair);
-    size_t point = points_below(cuts, prefix);
-    if (point == cuts->points || cuts->prefixes[point] != prefix)
-        return cuts->below[point];
-    return find_among(cuts, point, prefix, pair, turn);
+    bool equal;
+    size_t point = mr_pair_search_find(cuts->search, pair, &equal);
+    return equal ? spread(cuts, point, turn) : cuts->below[point];
 }

@@ -6,9 +6,7 @@
 #ifndef MR_STORE_PAIR_CUTS_H
 #define MR_STORE_PAIR_CUTS_H
 
-#include "store/pair_order.h"
-
-#include "base/error.h"
+#include "store/pair_search.h"
 
 /*
  * A sample of at most `most` pairs, and of fewer where they are long: of each `stride` pairs that
@@ -63,19 +61,16 @@ mr_status mr_pair_sample_unpack(mr_pair_sample *sample, const void *bytes, size_
 
 /* Cuts: at most ranges - 1 of them, which make count + 1 ranges. */
 typedef struct mr_pair_cuts {
-    mr_pair_order order; /* on pairs of the set; with whole keys, of what `by` says alone */
     size_t count;
     bool whole;
     /* Several cuts at the same pair are one point. All of this lies in `memory`. */
     size_t points;
-    unsigned levels;
-    uint64_t *tree;     /* prefixes, the children of i at 2 i and 2 i + 1; of so many levels */
-    uint64_t *prefixes; /* the same, sorted */
     struct mr_spread_at *equal; /* where pairs go that are equal to a point */
     uint64_t *pairs;            /* where in `memory` points' pairs are */
     uint32_t *below;            /* the range just below a point; one more: that above all */
     unsigned char *memory;
     size_t size;
+    mr_pair_search *search;
 } mr_pair_cuts;
 
 /*

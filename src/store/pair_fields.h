@@ -57,6 +57,11 @@ static inline mr_pair_field mr_pair_first_field(const mr_pair_order *order)
     return mr_value_is_number(order->value) ? MR_FIELD_NUMBER : MR_FIELD_VALUE;
 }
 
+static inline int mr_words_compare(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
 static inline uint64_t mr_word_at(const unsigned char *at)
 {
     uint64_t word;

@@ -27,11 +27,6 @@ const unsigned char *mr_pair_refs(const mr_pair_order *order, const unsigned cha
     return pairs;
 }
 
-static int compare_numbers(uint64_t a, uint64_t b)
-{
-    return (a > b) - (a < b);
-}
-
 /* By what `by` says, and upwards. */
 static int compare_by(const mr_pair_order *order, const mr_placed *a, const mr_placed *b)
 {
@@ -40,8 +35,8 @@ static int compare_by(const mr_pair_order *order, const mr_placed *a, const mr_p
     if (order->by == MR_BY_KEY)
         return mr_bytes_compare(a->pair.key, b->pair.key);
     if (mr_value_is_number(order->value))
-        return compare_numbers(mr_value_image(order->value, a->pair.value),
-                               mr_value_image(order->value, b->pair.value));
+        return mr_words_compare(mr_value_image(order->value, a->pair.value),
+                                mr_value_image(order->value, b->pair.value));
     return mr_bytes_compare(a->pair.value, b->pair.value);
 }
 
@@ -49,7 +44,7 @@ static int compare_by(const mr_pair_order *order, const mr_placed *a, const mr_p
 static int compare_values(mr_value value, mr_bytes a, mr_bytes b)
 {
     if (mr_value_is_number(value)) {
-        int order = compare_numbers(mr_value_image(value, a), mr_value_image(value, b));
+        int order = mr_words_compare(mr_value_image(value, a), mr_value_image(value, b));
         if (order || value != MR_VALUE_F64)
             return order;
     }
@@ -58,7 +53,7 @@ static int compare_values(mr_value value, mr_bytes a, mr_bytes b)
 
 static int compare_ties(const mr_pair_order *order, const mr_placed *a, const mr_placed *b)
 {
-    int found = 0, by_place = compare_numbers(a->place, b->place);
+    int found = 0, by_place = mr_words_compare(a->place, b->place);
     if (order->ties == MR_TIES_NONE)
         return 0;
     if (order->ties == MR_TIES_KEY_VALUE || order->ties == MR_TIES_KEY_PLACE)

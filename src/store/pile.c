@@ -86,8 +86,8 @@ static mr_status add_extent(mr_piles *piles, uint32_t p, mr_extent extent, mr_er
             pile->extents = extents;
             pile->extent_capacity = capacity;
         } else {
-            status = mr_error_set(error, MR_NO_MEMORY, "out of memory: %zu pieces on disk",
-                                  capacity);
+            status =
+                mr_error_set(error, MR_NO_MEMORY, "out of memory: %zu pieces on disk", capacity);
         }
     }
     if (status == MR_OK)
@@ -102,6 +102,7 @@ static mr_status write_pages(mr_piles *piles, uint32_t p, mr_page *pages, mr_spi
                              uint64_t *freed, mr_error *error)
 {
     mr_status status = MR_OK;
+    buffer->stride = piles->layout.stride;
     while (pages && status == MR_OK) {
         mr_piece pieces[PIECES];
         mr_page *rest = pages;
@@ -214,25 +215,34 @@ static void give_back(mr_pile_reader *reader)
     reader->give = NULL;
 }
 
+/* On to the next extent; false at the end. */
+static bool next_extent(mr_pile_reader *reader)
+{
+    const mr_pile *pile = reader->pile;
+    if (reader->open) {
+        if (reader->consume)
+            mr_spill_release(reader->piles->spill, pile->extents[reader->extent]);
+        reader->extent++;
+    }
+    if (reader->extent == pile->extent_count)
+        return false;
+    if (reader->open)
+        mr_spill_reader_turn(&reader->disk, pile->extents[reader->extent]);
+    else
+        mr_spill_reader_start(&reader->disk, reader->piles->spill, pile->extents[0]);
+    reader->open = true;
+    return true;
+}
+
 static mr_status next_frame(mr_pile_reader *reader, const unsigned char **begin, size_t *size,
                             mr_error *error)
 {
-    mr_pile *pile = reader->pile;
     *begin = NULL;
-    while (reader->open || reader->extent < pile->extent_count) {
-        if (!reader->open)
-            mr_spill_reader_start(&reader->disk, reader->piles->spill,
-                                  pile->extents[reader->extent]);
-        reader->open = true;
+    if (reader->extent == reader->pile->extent_count || (!reader->open && !next_extent(reader)))
+        return MR_OK;
+    do
         MR_TRY(mr_spill_reader_next(&reader->disk, begin, size, error));
-        if (*begin)
-            return MR_OK;
-        mr_spill_reader_end(&reader->disk);
-        if (reader->consume)
-            mr_spill_release(reader->piles->spill, pile->extents[reader->extent]);
-        reader->open = false;
-        reader->extent++;
-    }
+    while (!*begin && next_extent(reader));
     return MR_OK;
 }
 

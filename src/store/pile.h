@@ -59,7 +59,7 @@ typedef struct mr_pile_reader {
     bool consume;
     mr_page *page, *give;
     size_t extent;
-    bool open; /* whether an extent is being read */
+    bool open; /* whether an extent has been read from */
     mr_spill_reader disk;
 } mr_pile_reader;
 void mr_pile_reader_start(mr_pile_reader *reader, mr_piles *piles, uint32_t pile, bool consume);

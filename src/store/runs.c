@@ -1,4 +1,4 @@
-/* store/runs.c: writing runs, and merging them until few enough are left for one merge. */
+/* store/runs.c: runs, and merging them until few enough are left for one merge. */
 #include "store/runs.h"
 #include "base/memory.h"
 
@@ -19,8 +19,7 @@ mr_status mr_runs_create(mr_runs **runs, const mr_pair_order *order, mr_spill *s
     self->order = order;
     self->spill = spill;
     self->memory = memory;
-    self->frame = frame;
-    self->buffer.stride = order->layout.stride;
+    self->frame = self->longest = frame;
     return MR_OK;
 }
 
@@ -30,7 +29,7 @@ void mr_runs_destroy(mr_runs **runs)
     if (self) {
         mr_merge_end(&self->merge);
         for (size_t i = 0; i < self->count; i++)
-            mr_spill_release(self->spill, self->runs[i]);
+            mr_spill_release(self->spill, self->runs[i].extent);
         mr_memory_free(self->runs, self->capacity * sizeof *self->runs);
         mr_spill_buffer_free(&self->buffer);
         free(self);
@@ -38,128 +37,60 @@ void mr_runs_destroy(mr_runs **runs)
     *runs = NULL;
 }
 
-/* Pairs on their way into a run. */
-typedef struct packer {
-    mr_runs *runs;
-    mr_spill_writer writer;
-    size_t used; /* of the frame that is being filled */
-} packer;
-
-/* Of two frames one after the other, the pairs would not have fitted into one. */
-static void start_packing(packer *p, mr_runs *runs, uint64_t bytes)
+mr_status mr_runs_take(mr_runs *runs, mr_run run, mr_error *error)
 {
-    *p = (packer){.runs = runs};
-    uint64_t frames = 2 * (bytes / runs->frame) + 2;
-    mr_spill_writer_start(&p->writer, runs->spill, bytes, frames, &runs->buffer);
-}
-
-static mr_status put_frame(packer *p, mr_error *error)
-{
-    if (p->used == 0)
-        return MR_OK;
-    mr_piece piece = {p->runs->buffer.bytes.bytes, p->used};
-    if (p->used > p->runs->longest)
-        p->runs->longest = p->used;
-    p->used = 0;
-    return mr_spill_writer_put(&p->writer, piece, error);
-}
-
-static size_t size_of_pair(const mr_pair_layout *layout, const unsigned char *pair)
-{
-    mr_pair unused;
-    return layout->stride ? layout->stride : (size_t)(mr_pair_read(layout, pair, &unused) - pair);
-}
-
-static mr_status put_pair(packer *p, const unsigned char *pair, mr_error *error)
-{
-    mr_runs *runs = p->runs;
-    size_t size = size_of_pair(&runs->order->layout, pair);
-    if (p->used + size > runs->frame) {
-        MR_TRY(put_frame(p, error));
-        MR_TRY(mr_spill_room_grow(&runs->buffer.bytes, size > runs->frame ? size : runs->frame,
-                                  error));
+    if (runs->count == runs->capacity) {
+        size_t more = runs->capacity ? runs->capacity * 2 : 16, size = sizeof *runs->runs;
+        mr_run *larger =
+            mr_memory_resize(runs->runs, runs->capacity * size, more * size, "sorted runs", error);
+        if (!larger)
+            return MR_NO_MEMORY;
+        runs->runs = larger;
+        runs->capacity = more;
     }
-    memcpy(runs->buffer.bytes.bytes + p->used, pair, size);
-    p->used += size;
+    runs->runs[runs->count++] = run;
+    if (run.longest > runs->longest)
+        runs->longest = run.longest;
     return MR_OK;
-}
-
-static mr_status end_packing(packer *p, mr_extent *extent, mr_error *error)
-{
-    MR_TRY(put_frame(p, error));
-    MR_TRY(mr_spill_writer_end(&p->writer, error));
-    *extent = p->writer.extent;
-    return MR_OK;
-}
-
-static mr_status room_for_run(mr_runs *runs, mr_error *error)
-{
-    if (runs->count < runs->capacity)
-        return MR_OK;
-    size_t more = runs->capacity ? runs->capacity * 2 : 16, size = sizeof *runs->runs;
-    mr_extent *larger =
-        mr_memory_resize(runs->runs, runs->capacity * size, more * size, "sorted runs", error);
-    if (!larger)
-        return MR_NO_MEMORY;
-    runs->runs = larger;
-    runs->capacity = more;
-    return MR_OK;
-}
-
-static uint64_t size_of_pairs(const mr_pair_layout *layout, const mr_pair_ref *refs, size_t count)
-{
-    uint64_t bytes = 0;
-    if (layout->stride)
-        return (uint64_t)count * layout->stride;
-    for (size_t i = 0; i < count; i++)
-        bytes += size_of_pair(layout, refs[i].pair);
-    return bytes;
 }
 
 mr_status mr_runs_add(mr_runs *runs, const mr_pair_ref *refs, size_t count, mr_error *error)
 {
-    packer p;
+    mr_run run;
     if (count == 0)
         return MR_OK;
-    MR_TRY(room_for_run(runs, error));
-    MR_TRY(mr_spill_room_grow(&runs->buffer.bytes, runs->frame, error));
-    start_packing(&p, runs, size_of_pairs(&runs->order->layout, refs, count));
-    for (size_t i = 0; i < count; i++)
-        MR_TRY(put_pair(&p, refs[i].pair, error));
-    MR_TRY(end_packing(&p, &runs->runs[runs->count], error));
-    runs->count++;
-    return MR_OK;
+    MR_TRY(mr_run_write(&run, runs->spill, &runs->order->layout, refs, count, runs->frame,
+                        &runs->buffer, error));
+    return mr_runs_take(runs, run, error);
 }
 
 /* All that `merge` has into one run. */
-static mr_status pack_merge(mr_runs *runs, mr_merge *merge, uint64_t bytes, mr_extent *extent,
-                            mr_error *error)
+static mr_status write_merged(mr_runs *runs, mr_merge *merge, uint64_t bytes, mr_run *run,
+                              mr_error *error)
 {
-    packer p;
+    mr_run_writer writer;
     const unsigned char *const *pairs;
     size_t count;
-    start_packing(&p, runs, bytes);
+    MR_TRY(mr_run_writer_start(&writer, runs->spill, &runs->order->layout, bytes, runs->frame,
+                               &runs->buffer, error));
     do {
         MR_TRY(mr_merge_more(merge, &pairs, &count, error));
-        for (size_t i = 0; i < count; i++)
-            MR_TRY(put_pair(&p, pairs[i], error));
+        MR_TRY(mr_run_writer_put(&writer, pairs, count, error));
     } while (count > 0);
-    return end_packing(&p, extent, error);
+    return mr_run_writer_end(&writer, run, error);
 }
 
 /* Merges `many` runs from `from` on into one that stands in their place. */
 static mr_status merge_some(mr_runs *runs, size_t from, size_t many, mr_error *error)
 {
-    mr_merge merge = {0};
-    mr_extent *some = runs->runs + from, merged = {0};
+    mr_merge merge;
+    mr_run *some = runs->runs + from, merged;
     uint64_t bytes = 0;
     for (size_t i = 0; i < many; i++)
-        bytes += some[i].raw;
-    mr_status status = mr_spill_room_grow(&runs->buffer.bytes, runs->frame, error);
+        bytes += some[i].extent.raw;
+    mr_status status = mr_merge_start(&merge, runs->order, runs->spill, some, many, 0, true, error);
     if (status == MR_OK)
-        status = mr_merge_start(&merge, runs->order, runs->spill, some, many, 0, true, error);
-    if (status == MR_OK)
-        status = pack_merge(runs, &merge, bytes, &merged, error);
+        status = write_merged(runs, &merge, bytes, &merged, error);
     mr_merge_end(&merge);
     if (status != MR_OK)
         return status;
@@ -175,14 +106,14 @@ static size_t smallest_row(const mr_runs *runs, size_t many)
     uint64_t bytes = 0, least = UINT64_MAX;
     size_t at = 0;
     for (size_t i = 0; i < runs->count; i++) {
-        bytes += runs->runs[i].raw;
+        bytes += runs->runs[i].extent.raw;
         if (i + 1 < many)
             continue;
         if (bytes < least) {
             least = bytes;
             at = i + 1 - many;
         }
-        bytes -= runs->runs[i + 1 - many].raw;
+        bytes -= runs->runs[i + 1 - many].extent.raw;
     }
     return at;
 }

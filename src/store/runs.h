@@ -7,8 +7,7 @@
 #define MR_STORE_RUNS_H
 
 #include "store/merge.h"
-#include "store/pair_order.h"
-#include "store/spill.h"
+#include "store/run.h"
 
 /* `memory`: bytes that the merge may use for its buffers. More runs than can be merged at once with
  * that are merged to fewer first, never less than two at a time. The order is borrowed. Frames on
@@ -17,8 +16,8 @@ typedef struct mr_runs {
     const mr_pair_order *order;
     mr_spill *spill;
     size_t memory, frame;
-    size_t longest; /* of all frames */
-    mr_extent *runs;
+    size_t longest; /* of all frames, now and after merging: `frame` or one pair */
+    mr_run *runs;
     size_t count, capacity;
     mr_spill_buffer buffer; /* for writing; empty while the merge goes on */
     bool last_time;
@@ -33,6 +32,9 @@ void mr_runs_destroy(mr_runs **runs);
 
 /* Writes pairs that are in order (mr_pair_sort) as a run. */
 mr_status mr_runs_add(mr_runs *runs, const mr_pair_ref *refs, size_t count, mr_error *error);
+/* Takes one that was written to the same file by mr_run_write, as threads do that sort at the same
+ * time. */
+mr_status mr_runs_take(mr_runs *runs, mr_run run, mr_error *error);
 
 /* No more runs: begins the merge, at the start (may be called again to read it all once more). */
 mr_status mr_runs_rewind(mr_runs *runs, mr_error *error);

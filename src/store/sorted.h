@@ -1,7 +1,8 @@
 /*
  * store/sorted.h: the pairs of a pile in order. A pile that fits in what memory a thread may use is
- * sorted there, by references into its pages; a larger one is sorted in pieces that go to the scratch
- * disk as runs, and is merged as it is read. One of these serves a thread for pile after pile.
+ * sorted there, by references into its pages; a larger one is sorted in pieces that go to the
+ * scratch disk as runs, and is merged as it is read. One of these serves a thread for pile after
+ * pile.
  */
 #ifndef MR_STORE_SORTED_H
 #define MR_STORE_SORTED_H

@@ -86,6 +86,8 @@ typedef struct mr_spill_reader {
     bool consume;
 } mr_spill_reader;
 void mr_spill_reader_start(mr_spill_reader *reader, mr_spill *spill, mr_extent extent);
+/* Goes on with another extent of the same file, and the same buffers. */
+void mr_spill_reader_turn(mr_spill_reader *reader, mr_extent extent);
 /*
  * The next frame, valid until the next call: aligned to 8. `*bytes` is NULL at the end. A frame
  * that is not what was written is MR_BAD_OUTPUT: "scratch corrupted", with directory and offset.

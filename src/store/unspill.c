@@ -7,6 +7,7 @@
 #include "store/spill.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lz4.h>
 #include <unistd.h>
 
@@ -19,6 +20,27 @@ void mr_spill_reader_start(mr_spill_reader *reader, mr_spill *spill, mr_extent e
 {
     *reader =
         (mr_spill_reader){.spill = spill, .left = extent, .chunk = READ_AT_ONCE, .kept = extent.at};
+}
+
+static void give_back(mr_spill_reader *reader, uint64_t to)
+{
+    mr_spill_release(reader->spill, (mr_extent){.at = reader->kept, .size = to - reader->kept});
+    reader->kept = to;
+}
+
+/* What is behind the last page that was given back, where all was read. */
+static void finish(mr_spill_reader *reader)
+{
+    if (reader->consume && reader->left.size == 0 && reader->spill)
+        give_back(reader, reader->left.at);
+}
+
+void mr_spill_reader_turn(mr_spill_reader *reader, mr_extent extent)
+{
+    finish(reader);
+    reader->left = extent;
+    reader->kept = extent.at;
+    reader->at = reader->end = 0;
 }
 
 size_t mr_spill_reader_least(size_t frame)
@@ -64,10 +86,13 @@ static mr_status read_on(mr_spill_reader *reader, size_t size, mr_error *error)
     return MR_OK;
 }
 
-static void give_back(mr_spill_reader *reader, uint64_t to)
+/* Asks for what will be read next, so that the disk works while others unpack and merge. */
+static void fetch_ahead(const mr_spill_reader *reader, size_t size)
 {
-    mr_spill_release(reader->spill, (mr_extent){.at = reader->kept, .size = to - reader->kept});
-    reader->kept = to;
+    const mr_extent *left = &reader->left;
+    uint64_t next = size < left->size ? size : left->size;
+    if (next)
+        posix_fadvise(reader->spill->file, (off_t)left->at, (off_t)next, POSIX_FADV_WILLNEED);
 }
 
 /* Gets `need` bytes that are not unpacked yet, and more where a whole chunk can be read. */
@@ -90,6 +115,7 @@ static mr_status fill(mr_spill_reader *reader, size_t need, mr_error *error)
     if (reader->consume && behind - reader->kept >= GIVE_BACK)
         give_back(reader, behind);
     MR_TRY(read_on(reader, room - have, error));
+    fetch_ahead(reader, room);
     return reader->end >= need ? MR_OK : corrupted(reader, "the file ends there", error);
 }
 
@@ -183,8 +209,7 @@ mr_status mr_spill_reader_next(mr_spill_reader *reader, const unsigned char **by
 
 void mr_spill_reader_end(mr_spill_reader *reader)
 {
-    if (reader->consume && reader->left.size == 0 && reader->spill)
-        give_back(reader, reader->left.at);
+    finish(reader);
     mr_spill_buffer_free(&reader->buffer);
     *reader = (mr_spill_reader){0};
 }

@@ -12,10 +12,11 @@
 /* How the bytes of keys and values are made. */
 typedef enum taste {
     TASTE_RANDOM,
-    TASTE_SHARED, /* the first 40 bytes are the same */
+    TASTE_SHARED, /* the first 40 bytes are the same, or what there is of them */
     TASTE_ZEROS,  /* nothing but zeros */
     TASTE_NESTED, /* each the beginning of the longer ones */
     TASTE_FEW,    /* of two letters */
+    TASTE_TAIL,   /* the same, then zeros, then maybe a byte more */
     TASTE_SAME,   /* one for all */
     TASTES
 } taste;
@@ -39,9 +40,15 @@ static inline mr_bytes taste_bytes(uint64_t *random, taste how, size_t fixed, si
         size = least + random_below(random, PILE_LONGEST - least);
     if (how == TASTE_SAME)
         size = least + 21;
+    if (how == TASTE_TAIL)
+        size = least + 20 + random_below(random, 40);
+    if (how == TASTE_SHARED && random_below(random, 30) == 0)
+        size = random_below(random, shared);
     if (fixed)
         size = fixed;
     memset(room, how == TASTE_ZEROS ? 0 : 'a', size);
+    for (size_t i = 20; i < size && how == TASTE_TAIL; i++)
+        room[i] = (char)(i + 1 == size && random_below(random, 3) == 0);
     for (size_t i = shared; i < size; i++) {
         if (how == TASTE_RANDOM || how == TASTE_SHARED)
             room[i] = (char)random_below(random, random_below(random, 2) ? 256 : 2);
@@ -138,20 +145,25 @@ static inline int naive_ties(const mr_pair_order *order, const mr_placed *a, con
     }
 }
 
+static inline int naive_placed(const mr_pair_order *order, const mr_placed *x, const mr_placed *y)
+{
+    int found;
+    if (order->by == MR_BY_KEY)
+        found = mr_bytes_compare(x->pair.key, y->pair.key);
+    else if (order->by == MR_BY_VALUE)
+        found = naive_numbers(order->value, x->pair.value, y->pair.value);
+    else
+        found = order->compare(order->context, &x->pair, &y->pair);
+    if (order->descending)
+        found = found < 0 ? 1 : -!!found;
+    return found ? found : naive_ties(order, x, y);
+}
+
 static inline int naive_compare(const mr_pair_order *order, const unsigned char *a,
                                 const unsigned char *b)
 {
     mr_placed x = mr_placed_read(&order->layout, a), y = mr_placed_read(&order->layout, b);
-    int found;
-    if (order->by == MR_BY_KEY)
-        found = mr_bytes_compare(x.pair.key, y.pair.key);
-    else if (order->by == MR_BY_VALUE)
-        found = naive_numbers(order->value, x.pair.value, y.pair.value);
-    else
-        found = order->compare(order->context, &x.pair, &y.pair);
-    if (order->descending)
-        found = found < 0 ? 1 : -!!found;
-    return found ? found : naive_ties(order, &x, &y);
+    return naive_placed(order, &x, &y);
 }
 
 static inline int naive_refs(const void *a, const void *b, void *order)
@@ -182,14 +194,15 @@ static inline bool next_order(mr_pair_order *order, unsigned *turn)
 /* Shapes whose pairs lie in all the ways that there are. */
 static inline mr_shape some_shape(uint64_t *random)
 {
-    mr_shape shape = {.key = random_below(random, 2) ? MR_KEY_BYTES : MR_KEY_U64};
+    mr_shape shape = {.key = random_below(random, 4) ? MR_KEY_BYTES : MR_KEY_U64};
     shape.value = (mr_value)random_below(random, 5);
     if (random_below(random, 2))
         shape.value = MR_VALUE_BYTES;
+    static const uint32_t sizes[] = {1, 3, 4, 7, 8, 9, 15, 17, 30};
     if (shape.key == MR_KEY_BYTES && random_below(random, 2))
-        shape.key_size = (uint32_t)(1 + random_below(random, 30));
+        shape.key_size = sizes[random_below(random, 9)];
     if (shape.value == MR_VALUE_BYTES && random_below(random, 2))
-        shape.value_size = (uint32_t)(1 + random_below(random, 30));
+        shape.value_size = sizes[random_below(random, 9)];
     return shape;
 }
 

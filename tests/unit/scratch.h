@@ -3,6 +3,7 @@
 #define MR_UNIT_SCRATCH_H
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,13 @@ static inline size_t scratch_taken(void)
     struct stat about = {0};
     fstat(scratch_file(), &about);
     return (size_t)about.st_blocks * 512;
+}
+
+/* Whether disk space can be given back there, as all but simple file systems can. */
+static inline bool scratch_can_give_back(void)
+{
+    const int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    return fallocate(scratch_file(), mode, 0, 4096) == 0;
 }
 
 /* Changes one byte of it, or changes it back. */

@@ -146,6 +146,53 @@ static void test_decimal_doubles(void)
     }
 }
 
+/* Of all numbers of so many digits that read back, the nearest: what printf rounds to. */
+static void expect_nearest(double value)
+{
+    char text[MR_NUMBER_TEXT + 1], nearest[64];
+    text[mr_number_of_f64(value, text)] = '\0';
+    snprintf(nearest, sizeof nearest, "%.*e", digits_in(text) - 1, value);
+    double wanted = strtod(nearest, NULL), got = strtod(text, NULL);
+    CU_ASSERT_EQUAL_FATAL(memcmp(&got, &wanted, sizeof got), 0);
+    long long digits = 0, others = 0;
+    for (const char *at = text; *at && *at != 'e'; at++)
+        if (*at != '.')
+            digits = digits * 10 + (*at - '0');
+    for (const char *at = nearest; *at != 'e'; at++)
+        if (*at != '.')
+            others = others * 10 + (*at - '0');
+    while (digits % 10 == 0)
+        digits /= 10;
+    while (others % 10 == 0)
+        others /= 10;
+    CU_ASSERT_EQUAL_FATAL(digits, others);
+}
+
+/* All exponents of which digits are found in integers, and a few around them; decimals of few
+ * digits, too. */
+static void test_usual_doubles(void)
+{
+    uint64_t state = 4;
+    for (int exponent = -125; exponent <= 53; exponent++)
+        for (int i = 0; i < 500; i++) {
+            double mantissa = 1 + (double)(random_next(&state) >> 12 | 1) / 4503599627370496.0;
+            double value = ldexp(mantissa, exponent);
+            expect_shortest(value);
+            expect_nearest(value);
+            char text[64];
+            snprintf(text, sizeof text, "%.*e", i % 17, value);
+            expect_shortest(strtod(text, NULL));
+        }
+    for (int exponent = -37; exponent <= 16; exponent++) {
+        char text[64];
+        snprintf(text, sizeof text, "1e%d", exponent);
+        double value = strtod(text, NULL);
+        expect_shortest(nextafter(value, 0));
+        expect_shortest(value);
+        expect_shortest(nextafter(value, 1e300));
+    }
+}
+
 static void test_powers_of_two(void)
 {
     for (int exponent = -1074; exponent <= 1023; exponent++) {
@@ -165,6 +212,7 @@ int main(void)
     CU_ADD_TEST(suite, test_known_doubles);
     CU_ADD_TEST(suite, test_random_doubles);
     CU_ADD_TEST(suite, test_decimal_doubles);
+    CU_ADD_TEST(suite, test_usual_doubles);
     CU_ADD_TEST(suite, test_powers_of_two);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();

@@ -1,4 +1,5 @@
 /* test_pair_cuts.c: ranges follow the order, are of the same size, and are the same elsewhere. */
+#include "base/memory.h"
 #include "pairs_help.h"
 #include "store/pair_cuts.h"
 
@@ -117,6 +118,36 @@ static void test_empty(void)
     pile_free(&one);
 }
 
+/* With every budget that is too small, making cuts fails, and leaves nothing behind. */
+static void test_no_memory(void)
+{
+    uint64_t random = 31, used = mr_memory_used(), budget = 0;
+    mr_shape shape = {.key = MR_KEY_BYTES, .value = MR_VALUE_U64};
+    pile made = pile_make(&random, shape, false, TASTE_FEW, TASTE_FEW, 500);
+    mr_pair_order order = {.layout = made.layout, .value = shape.value, .ties = MR_TIES_VALUE};
+    mr_status status = MR_NO_MEMORY;
+    size_t failed = 0;
+    for (; status != MR_OK; failed++) {
+        mr_error error = {0};
+        mr_pair_sample sample;
+        mr_pair_cuts cuts;
+        mr_memory_set_budget(budget += 700);
+        mr_pair_sample_start(&sample, &order, 400);
+        status = MR_OK;
+        for (size_t i = 0; i < made.count && status == MR_OK; i++)
+            status = mr_pair_sample_offer(&sample, made.pairs[i], &error);
+        if (status == MR_OK &&
+            (status = mr_pair_cuts_create(&cuts, &order, &sample, 100, false, &error)) == MR_OK)
+            mr_pair_cuts_free(&cuts);
+        mr_pair_sample_free(&sample);
+        CU_ASSERT_EQUAL(error.code, status);
+        CU_ASSERT_EQUAL(mr_memory_used(), used);
+    }
+    CU_ASSERT(failed > 20);
+    mr_memory_set_budget(0);
+    pile_free(&made);
+}
+
 /* How keys come in tests of balance. */
 typedef enum crowd {
     CROWD_RANDOM,
@@ -143,7 +174,7 @@ static uint64_t crowd_key(uint64_t *random, crowd how, size_t i)
     case CROWD_ZIPF:
         return (uint64_t)exp((double)random_below(random, 1 << 20) / (1 << 20) * 13.0);
     case CROWD_CYCLE:
-        return i % 1024;
+        return i % 64;
     default:
         return random_next(random);
     }
@@ -299,6 +330,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("pair_cuts", NULL, NULL);
     CU_add_test(suite, "ranges follow all orders", test_ranges);
+    CU_add_test(suite, "too little memory", test_no_memory);
     CU_add_test(suite, "no pairs, no cuts", test_empty);
     CU_add_test(suite, "ranges are of the same size", test_balance);
     CU_add_test(suite, "keys stay whole", test_whole_keys);

@@ -50,11 +50,13 @@ static void fill(mr_rank_report *ranks)
         for (int phase = 0; phase < MR_PHASES; phase++)
             rank->seconds[phase] = (double)(base + (uint64_t)phase) / 8;
         rank->busy = (double)base + 0.5;
+        rank->reduce = (double)base + 0.25;
         uint64_t *const counts[] = {
             &rank->threads,       &rank->blocks,         &rank->bytes_read,    &rank->splits,
             &rank->splits_stolen, &rank->flushes,        &rank->keys,          &rank->keys_owned,
-            &rank->bytes_sent,    &rank->bytes_received, &rank->messages_sent, &rank->rows,
-            &rank->bytes_written, &rank->memory_peak,    &rank->rss_peak,      &rank->memory_budget,
+            &rank->bytes_sent,    &rank->bytes_received, &rank->messages_sent, &rank->pairs,
+            &rank->spilled,       &rank->rows,           &rank->bytes_written, &rank->memory_peak,
+            &rank->rss_peak,      &rank->memory_budget,
         };
         for (size_t j = 0; j < sizeof counts / sizeof *counts; j++)
             *counts[j] = base + 10 + j;
@@ -64,6 +66,7 @@ static void fill(mr_rank_report *ranks)
 static mr_job_report job_of(const mr_rank_report *ranks, int count)
 {
     static const mr_counter counters[] = {{"bad dates", 7}, {"net", -3}};
+    static const mr_hot_key hot[] = {{"words", "the", 0.25, 1}, {"words", "of", 0.125, 0}};
     return (mr_job_report){.app = "wordcount",
                            .version = "1.2.3",
                            .output = "out.tsv",
@@ -77,7 +80,9 @@ static mr_job_report job_of(const mr_rank_report *ranks, int count)
                            .ranks = ranks,
                            .rank_count = count,
                            .counters = counters,
-                           .counter_count = 2};
+                           .counter_count = 2,
+                           .hot = hot,
+                           .hot_count = 2};
 }
 
 static json_int_t integer(const json_t *object, const char *name)
@@ -113,7 +118,7 @@ static json_t *write_and_read(const char *path, const mr_job_report *report)
 
 static void check_job(const json_t *json)
 {
-    CU_ASSERT_EQUAL(json_object_size(json), 11);
+    CU_ASSERT_EQUAL(json_object_size(json), 12);
     CU_ASSERT_STRING_EQUAL(string(json, "mapred"), "1.2.3");
     CU_ASSERT_STRING_EQUAL(string(json, "app"), "wordcount");
     CU_ASSERT_EQUAL(real(json, "seconds"), 2.5);
@@ -147,26 +152,34 @@ static void check_sums(const json_t *json)
     const json_t *exchange = json_object_get(json, "exchange");
     CU_ASSERT_EQUAL(integer(exchange, "bytes"), 15000 + 5 * 18);
     CU_ASSERT_EQUAL(integer(exchange, "messages"), 15000 + 5 * 20);
+    const json_t *hot = json_object_get(json, "hot_keys"), *second = json_array_get(hot, 1);
+    CU_ASSERT_EQUAL(json_array_size(hot), 2);
+    CU_ASSERT_STRING_EQUAL(string(second, "set"), "words");
+    CU_ASSERT_STRING_EQUAL(string(second, "key"), "of");
+    CU_ASSERT_EQUAL(real(second, "share"), 0.125);
+    CU_ASSERT_EQUAL(integer(second, "rank"), 0);
     const json_t *memory = json_object_get(json, "memory");
-    CU_ASSERT_EQUAL(integer(memory, "counted_peak_max"), 5023);
-    CU_ASSERT_EQUAL(integer(memory, "rss_peak_max"), 5024);
-    CU_ASSERT_EQUAL(integer(memory, "budget"), 5025);
+    CU_ASSERT_EQUAL(integer(memory, "counted_peak_max"), 5025);
+    CU_ASSERT_EQUAL(integer(memory, "rss_peak_max"), 5026);
+    CU_ASSERT_EQUAL(integer(memory, "budget"), 5027);
 }
 
 static void check_rank(const json_t *rank, int number)
 {
     static const char *const phases[] = {"plan", "map", "combine", "sort", "write"};
     static const char *const counts[] = {
-        "threads",       "blocks",      "bytes_read", "splits",         "splits_stolen", "flushes",
-        "keys",          "keys_owned",  "bytes_sent", "bytes_received", "messages_sent", "rows",
-        "bytes_written", "memory_peak", "rss_peak",   "memory_budget"};
+        "threads",       "blocks",   "bytes_read",   "splits",     "splits_stolen",
+        "flushes",       "keys",     "keys_owned",   "bytes_sent", "bytes_received",
+        "messages_sent", "pairs",    "spilled",      "rows",       "bytes_written",
+        "memory_peak",   "rss_peak", "memory_budget"};
     char host[16];
     int base = 1000 * (number + 1);
     snprintf(host, sizeof host, "node%d", number);
-    CU_ASSERT_EQUAL(json_object_size(rank), 4 + sizeof counts / sizeof *counts);
+    CU_ASSERT_EQUAL(json_object_size(rank), 5 + sizeof counts / sizeof *counts);
     CU_ASSERT_EQUAL(integer(rank, "rank"), number);
     CU_ASSERT_STRING_EQUAL(string(rank, "host"), host);
     CU_ASSERT_EQUAL(real(rank, "busy"), base + 0.5);
+    CU_ASSERT_EQUAL(real(rank, "reduce"), base + 0.25);
     for (int i = 0; i < MR_PHASES; i++)
         CU_ASSERT_EQUAL(real(json_object_get(rank, "seconds"), phases[i]), (base + i) / 8.0);
     for (int i = 0; i < (int)(sizeof counts / sizeof *counts); i++)
