@@ -16,7 +16,8 @@
 typedef struct job {
     mr_comm *comm;
     mr_error error;
-    mr_page *spare, *kept;
+    mr_page *spare;       /* to be filled and sent */
+    mr_page *gone, *kept; /* with -k: those that were sent, and that came */
     size_t bytes, page, received;
     bool keep;
     char *from, *to; /* with -c */
@@ -64,10 +65,7 @@ static void take(job *j, mr_exchange *exchange)
 {
     mr_page *page;
     while ((page = mr_exchange_sent(exchange)))
-        if (j->keep)
-            mr_page_destroy(page);
-        else
-            push(&j->spare, page);
+        push(j->keep ? &j->gone : &j->spare, page);
     while ((page = mr_exchange_arrived(exchange, &j->error))) {
         if (j->to)
             memcpy(j->to + j->received, page->bytes, page->size);
@@ -110,19 +108,21 @@ static void exchange_all(job *j, mr_exchange *exchange)
     }
 }
 
-/* With -k: what was kept the last time is sent this time, and there is as much of it as there has
- * to be. */
+/* With -k: what came the last time is sent this time, and more if there has to be more. */
 static void prepare(job *j)
 {
+    size_t others = (size_t)(mr_comm_size(j->comm) - 1);
+    size_t pages = j->keep ? (j->bytes + j->page - 1) / j->page * others : 0;
+    for (mr_page *page; (page = pop(&j->gone));)
+        mr_page_destroy(page);
     for (mr_page *page; (page = pop(&j->kept));)
-        if (page->capacity == j->page)
+        if (page->capacity == j->page && pages > 0) {
             push(&j->spare, page);
-        else
+            pages--;
+        } else {
             mr_page_destroy(page);
-    size_t pages = (j->bytes + j->page - 1) / j->page * (size_t)(mr_comm_size(j->comm) - 1);
-    for (mr_page *page = j->spare; page && pages; page = page->next)
-        pages--;
-    for (; j->keep && pages; pages--)
+        }
+    for (; pages > 0; pages--)
         push(&j->spare, blank(j));
 }
 
@@ -166,7 +166,7 @@ static void read_arguments(job *j, int argc, char **argv, size_t *times, bool *c
 
 int main(int argc, char **argv)
 {
-    job j = {.page = 64 << 10};
+    job j = {.page = (64 << 10) - MR_EXCHANGE_ENVELOPE};
     size_t times = 11;
     bool copy = false;
     read_arguments(&j, argc, argv, &times, &copy);

@@ -17,6 +17,7 @@ struct mr_exchange {
     mr_exchange_volume volume;
     MPI_Request end;
     bool ending, ended;
+    bool took; /* a page has been handed out since the last look at what was sent */
 };
 
 mr_status mr_exchange_create(mr_exchange **exchange, mr_comm *comm, mr_error *error)
@@ -55,26 +56,27 @@ void mr_exchange_send(mr_exchange *exchange, mr_page *page)
                &exchange->requests[at]);
 }
 
+/* One look at all of them: with each look MPI looks at everything, and that takes its time. */
 static void collect_sent(mr_exchange *exchange)
 {
-    for (int at = 0; at < exchange->flying;) {
-        int done;
-        MPI_Test(&exchange->requests[at], &done, MPI_STATUS_IGNORE);
-        if (!done) {
-            at++;
+    int done[MR_EXCHANGE_IN_FLIGHT], count, left = 0;
+    MPI_Testsome(exchange->flying, exchange->requests, &count, done, MPI_STATUSES_IGNORE);
+    for (int at = 0; at < exchange->flying; at++) {
+        mr_page *page = exchange->pages[at];
+        if (exchange->requests[at] == MPI_REQUEST_NULL) {
+            page->next = exchange->sent;
+            exchange->sent = page;
             continue;
         }
-        mr_page *page = exchange->pages[at];
-        page->next = exchange->sent;
-        exchange->sent = page;
-        exchange->flying--;
-        exchange->requests[at] = exchange->requests[exchange->flying];
-        exchange->pages[at] = exchange->pages[exchange->flying];
+        exchange->requests[left] = exchange->requests[at];
+        exchange->pages[left++] = page;
     }
+    exchange->flying = left;
 }
 
 mr_page *mr_exchange_sent(mr_exchange *exchange)
 {
+    exchange->took = false;
     if (!exchange->sent && exchange->flying)
         collect_sent(exchange);
     mr_page *page = exchange->sent;
@@ -95,7 +97,7 @@ static void throw_away(mr_exchange *exchange, MPI_Message *message, size_t size)
 
 mr_page *mr_exchange_arrived(mr_exchange *exchange, mr_error *error)
 {
-    if (exchange->comm->size == 1)
+    if (exchange->comm->size == 1 || exchange->took)
         return NULL;
     int found, size;
     MPI_Message message;
@@ -113,11 +115,13 @@ mr_page *mr_exchange_arrived(mr_exchange *exchange, mr_error *error)
     page->size = (size_t)size;
     page->to = status.MPI_SOURCE;
     exchange->volume.bytes_received += page->size;
+    exchange->took = true;
     return page;
 }
 
 bool mr_exchange_end(mr_exchange *exchange)
 {
+    exchange->took = false;
     collect_sent(exchange);
     if (!exchange->ending && exchange->flying == 0) {
         exchange->ending = true;

@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-#define PAGE_LEAST  ((size_t)4 << 10)
-#define PAGE_MOST   ((size_t)256 << 10)
+#define PAGE_LEAST  (((size_t)4 << 10) - MR_EXCHANGE_ENVELOPE)
+#define PAGE_MOST   (((size_t)256 << 10) - MR_EXCHANGE_ENVELOPE)
 #define PAGES_TOTAL ((size_t)32 << 20) /* what half-full pages may take on a rank */
 #define PAUSE       20                 /* microseconds between looks at the pages */
 #define PAGES_AHEAD 64                 /* pages waiting to be sent, or to be folded */
@@ -100,17 +100,26 @@ static void recycle(combine *c, mr_page *page)
         mr_page_destroy(page);
 }
 
-/* The main thread: pages out, pages in. */
-static void pump(combine *c)
+static void send_out(combine *c)
 {
     mr_page *page;
-    mr_error error = {0};
     while (mr_exchange_may_send(c->exchange) && (page = pop(c, &c->outbox)))
         mr_exchange_send(c->exchange, page);
     while ((page = mr_exchange_sent(c->exchange)))
         recycle(c, page);
-    while (length(c, &c->inbox) < PAGES_AHEAD && (page = mr_exchange_arrived(c->exchange, &error)))
+}
+
+/* The main thread: pages out, pages in, by turns. */
+static void pump(combine *c)
+{
+    mr_page *page;
+    mr_error error = {0};
+    send_out(c);
+    while (length(c, &c->inbox) < PAGES_AHEAD &&
+           (page = mr_exchange_arrived(c->exchange, &error))) {
         push(c, &c->inbox, page);
+        send_out(c);
+    }
     if (error.code != MR_OK)
         fail(c, &error);
 }

@@ -134,7 +134,9 @@ static mr_status next_page(mr_emitter *e, filling *f, uint32_t pile, size_t size
     return open_page(e, f, size, error);
 }
 
-#define BUNDLE ((size_t)64 << 10) /* bytes of pages that go to a rank together */
+#define BUNDLE                                                                                     \
+    (((size_t)64 << 10) - MR_EXCHANGE_ENVELOPE -                                                   \
+     sizeof(mr_leaf)) /* bytes of pages that go to a rank together */
 
 /* Where a bundle is that takes another page of so many bytes. */
 static mr_page *bundle_for(mr_emitter *e, mr_page *bundle, uint32_t pile, size_t size,

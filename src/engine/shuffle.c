@@ -18,7 +18,7 @@ static size_t page_size(const mr_job *job, uint32_t piles)
     uint64_t budget = mr_memory_budget();
     uint64_t size = budget ? budget / 8 / job->threads / piles : PAGE_MOST;
     size = size > PAGE_MOST ? PAGE_MOST : size;
-    return (size < PAGE_LEAST ? PAGE_LEAST : size) & ~(size_t)4095;
+    return ((size < PAGE_LEAST ? PAGE_LEAST : size) & ~(size_t)4095) - MR_EXCHANGE_ENVELOPE;
 }
 
 mr_status mr_shuffle_create(mr_shuffle **result, mr_job *job, const mr_shuffle_plan *plan)

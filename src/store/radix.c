@@ -108,10 +108,19 @@ static void sort_run(mr_pair_ref *from, mr_pair_ref *other, size_t count, bool s
         sort_run(other + begin, from + begin, ends[i] - begin, !stay);
 }
 
+/* Where pairs were in order before, they often still are; where not, this is over soon. */
+static bool is_sorted(const mr_pair_ref *refs, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        if (refs[i - 1].prefix > refs[i].prefix)
+            return false;
+    return true;
+}
+
 void mr_radix_sort(mr_pair_ref *refs, mr_pair_ref *scratch, size_t count)
 {
     if (count > 2 && count <= FEW)
         rank_sort(refs, refs, count);
-    else
+    else if (!is_sorted(refs, count))
         sort_run(refs, scratch, count, true);
 }

@@ -215,6 +215,37 @@ static void test_one_after_another(void)
         expect_exchange(&(traffic){6 + i, i % 3 ? count_few : count_none, 1000});
 }
 
+static mr_page *wait_for_page(mr_exchange *exchange)
+{
+    mr_error error = {0};
+    mr_page *page;
+    while (!(page = mr_exchange_arrived(exchange, &error)))
+        mr_page_destroy(mr_exchange_sent(exchange));
+    return page;
+}
+
+/* Two pages lie there, but only one is given before the rank has looked at what it sent. */
+static void test_turns(void)
+{
+    int rank = mr_comm_rank(comm), size = mr_comm_size(comm);
+    mr_exchange *exchange;
+    mr_error error = {0};
+    traffic t = {40, count_few, 1000};
+    CU_ASSERT_EQUAL(mr_exchange_create(&exchange, comm, &error), MR_OK);
+    for (int index = 0; index < 2 && size > 1; index++)
+        mr_exchange_send(exchange, make_page(&t, (rank + 1) % size, index));
+    if (size > 1) {
+        mr_page_destroy(wait_for_page(exchange));
+        nap(20000);
+        mr_page *early = mr_exchange_arrived(exchange, &error);
+        CU_ASSERT_PTR_NULL(early);
+        mr_page_destroy(early ? early : wait_for_page(exchange));
+    }
+    while (!mr_exchange_end(exchange))
+        nap(20);
+    mr_exchange_destroy(&exchange);
+}
+
 int main(void)
 {
     static const ranks_test tests[] = {
@@ -224,6 +255,7 @@ int main(void)
         {"all to one", test_one_gets_all},
         {"pages of megabytes", test_large},
         {"one exchange after another", test_one_after_another},
+        {"taking turns", test_turns},
     };
     return run_on_ranks("exchange", tests, sizeof tests / sizeof *tests);
 }
