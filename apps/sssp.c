@@ -24,6 +24,8 @@ typedef struct news {
 
 #define NEWS 131072
 
+#define TOGETHER 1024 /* vertices that one thread follows: for fewer no other is woken up */
+
 /* Vertices to be followed; `count` is atomic while threads add. */
 typedef struct queue {
     mr_vertex *vertices;
@@ -155,7 +157,7 @@ static void exhaust(search *s)
             queue done = s->now;
             s->now = s->soon;
             s->soon = (queue){.vertices = done.vertices};
-            mr_graph_parallel(s->graph, 0, s->now.count, 64, follow, s);
+            mr_graph_parallel(s->graph, 0, s->now.count, TOGETHER, follow, s);
         }
         if (s->later.count == 0)
             return;
@@ -260,6 +262,7 @@ static mr_status follow_lists(search *s, mr_vertex source)
     do {
         exhaust(s);
         MR_TRY(tell(s, &told));
+        mr_job_add(s->job, "rounds", mr_job_rank(s->job) == 0);
     } while (told > 0);
     return MR_OK;
 }
