@@ -68,6 +68,14 @@ static mr_status reserve(mr_sorted *sorted, size_t count, mr_error *error)
 static void add_pairs(mr_sorted *sorted, const unsigned char *at, const unsigned char *end)
 {
     mr_pair pair;
+    size_t stride = sorted->order.layout.stride;
+    if (stride) {
+        size_t count = (size_t)(end - at) / stride, room = sorted->capacity - sorted->count;
+        count = count < room ? count : room;
+        mr_pair_refs(&sorted->order, at, count, sorted->refs + sorted->count);
+        sorted->count += count;
+        return;
+    }
     while (at < end && sorted->count < sorted->capacity) {
         sorted->refs[sorted->count++] = (mr_pair_ref){mr_pair_prefix(&sorted->order, at), at};
         at = mr_pair_read(&sorted->order.layout, at, &pair);
