@@ -236,7 +236,8 @@ static mr_status count_cells(mr_job *job, state *s)
 static mr_status run(mr_job *job)
 {
     state *s = mr_job_state(job);
-    const mr_set_options options = {.ordered = true, .same_keys = true, .context = s};
+    const mr_set_options options = {
+        .ordered = true, .same_keys = true, .consume = true, .context = s};
     mr_set *left = NULL, *right = NULL, *rows = NULL;
     mr_status status = read_side(job, &s->left, NULL, &left);
     if (status == MR_OK)

@@ -9,14 +9,16 @@ mr_page *mr_page_create(size_t capacity, mr_error *error)
     return page;
 }
 
-mr_page *mr_page_trim(mr_page *page, size_t size)
+mr_page *mr_page_trim(mr_page *page)
 {
-    mr_error error = {0};
-    size_t old = sizeof *page + page->capacity;
-    mr_page *trimmed = mr_memory_resize(page, old, sizeof *page + size, "a page", &error);
+    mr_error none = {0};
+    if (page->capacity - page->size <= page->capacity / 8)
+        return page;
+    mr_page *trimmed = mr_memory_resize(page, sizeof *page + page->capacity,
+                                        sizeof *page + page->size, "a page of records", &none);
     if (!trimmed)
         return page;
-    trimmed->capacity = size;
+    trimmed->capacity = trimmed->size;
     return trimmed;
 }
 

@@ -16,8 +16,9 @@ typedef struct mr_page {
 
 /* Counted against the budget. */
 mr_page *mr_page_create(size_t capacity, mr_error *error);
-/* The page with no more room than `size` bytes; it may have moved. */
-mr_page *mr_page_trim(mr_page *page, size_t size);
 void mr_page_destroy(mr_page *page);
+/* Gives back what is not filled of a page that will not be filled any more, where it is much. The
+ * page may move: returns where it is. */
+mr_page *mr_page_trim(mr_page *page);
 
 #endif

@@ -50,7 +50,8 @@ mr_status mr_emitter_create(mr_emitter **result, mr_shuffle *shuffle, mr_error *
                       .main = omp_get_thread_num() == 0,
                       .turn =
                           (uint64_t)omp_get_thread_num() * 7919 + (uint64_t)shuffle->rank * 104729};
-    mr_pair_sample_start(&e->sample, &shuffle->plan.sample_by, MR_SHUFFLE_SAMPLE);
+    e->buffer.stride = e->layout.stride;
+    mr_pair_sample_start(&e->sample, &shuffle->plan.sample_by, shuffle->sample_most);
     return MR_OK;
 }
 
@@ -109,7 +110,7 @@ static mr_status seal(mr_emitter *e, filling *f, uint32_t pile, mr_error *error)
     uint32_t here = pile - shuffle->first;
     if (here >= shuffle->own)
         return post(e, page, pile, error);
-    mr_pile_push(shuffle->plan.into, here, page);
+    mr_pile_push(shuffle->plan.into, here, mr_page_trim(page));
     return MR_OK;
 }
 
@@ -178,15 +179,6 @@ static mr_status close_rank(mr_emitter *e, uint32_t first, mr_error *error)
     return bundle ? post(e, bundle, first, error) : MR_OK;
 }
 
-/* A page that stays here and is not full needs no more room than it has pairs. */
-static void trim(filling *f)
-{
-    size_t used = (size_t)(f->at - f->page->bytes);
-    mr_page *page = mr_page_trim(f->page, used);
-    f->page = page;
-    f->at = page->bytes + used;
-}
-
 static mr_status close_pages(mr_emitter *e, mr_error *error)
 {
     const mr_shuffle *shuffle = e->shuffle;
@@ -199,7 +191,6 @@ static mr_status close_pages(mr_emitter *e, mr_error *error)
         for (uint32_t pile = i; pile < (one ? 1 : i + shuffle->own); pile++) {
             if (!e->fillings[pile].page)
                 continue;
-            trim(&e->fillings[pile]);
             MR_TRY(seal(e, &e->fillings[pile], pile, error));
         }
     }

@@ -6,8 +6,6 @@
 
 #include "engine/shuffle.h"
 
-#define MR_SHUFFLE_SAMPLE 8192 /* pairs sampled of what a rank puts into one set */
-
 /* As the pile of a page: it is many pages, each its size and its bytes, padded to a multiple of 8.
  */
 #define MR_LEAF_BUNDLE UINT32_MAX
@@ -23,7 +21,7 @@ struct mr_shuffle {
     mr_exchange *exchange;
     int rank;
     uint32_t own, first; /* piles of this rank */
-    size_t page_size;
+    size_t page_size, sample_most;
     bool verify;
     pthread_mutex_t lock; /* the lists and the sample */
     mr_page_list outbox, spare;

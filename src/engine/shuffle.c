@@ -12,6 +12,9 @@
 #define PAGE_MOST  ((size_t)64 << 10)
 #define SPARE_MOST 64
 
+#define SAMPLE_LEAST 1024
+#define SAMPLE_MOST  8192
+
 /* Half-full pages of all threads take at most an eighth of the budget. */
 static size_t page_size(const mr_job *job, uint32_t piles)
 {
@@ -19,6 +22,15 @@ static size_t page_size(const mr_job *job, uint32_t piles)
     uint64_t size = budget ? budget / 8 / job->threads / piles : PAGE_MOST;
     size = size > PAGE_MOST ? PAGE_MOST : size;
     return ((size < PAGE_LEAST ? PAGE_LEAST : size) & ~(size_t)4095) - MR_EXCHANGE_ENVELOPE;
+}
+
+/* Pairs sampled of what a rank puts into one set: fewer on a small budget, as each set keeps them. */
+static size_t sample_most(void)
+{
+    uint64_t budget = mr_memory_budget(), some = budget / 4096;
+    if (budget == 0 || some > SAMPLE_MOST)
+        return SAMPLE_MOST;
+    return some < SAMPLE_LEAST ? SAMPLE_LEAST : some;
 }
 
 mr_status mr_shuffle_create(mr_shuffle **result, mr_job *job, const mr_shuffle_plan *plan)
@@ -33,9 +45,11 @@ mr_status mr_shuffle_create(mr_shuffle **result, mr_job *job, const mr_shuffle_p
     shuffle->own = plan->piles / ranks;
     shuffle->first = shuffle->own * (uint32_t)shuffle->rank;
     shuffle->page_size = page_size(job, plan->piles);
+    shuffle->sample_most = sample_most();
     shuffle->verify = job->settings->verify;
     pthread_mutex_init(&shuffle->lock, NULL);
-    mr_pair_sample_start(&shuffle->sample, &plan->sample_by, MR_SHUFFLE_SAMPLE);
+    shuffle->buffer.stride = plan->layout.stride;
+    mr_pair_sample_start(&shuffle->sample, &plan->sample_by, shuffle->sample_most);
     return mr_exchange_create(&shuffle->exchange, job->comm, job->error);
 }
 

@@ -60,8 +60,8 @@ static mr_status read_some(reading *r)
     return status;
 }
 
-/* Where ranges will be cut: by what the kernel puts for a part of the input. */
-static mr_status sample_input(reading *r, const mr_set_options *options, mr_ranges **ranges)
+/* Where ranges will be cut, and in which order: by what the kernel puts for a part of the input. */
+static mr_status sample_input(reading *r, const mr_set_options *options, mr_set *like)
 {
     mr_job *job = r->making.job;
     reading try = *r;
@@ -74,12 +74,14 @@ static mr_status sample_input(reading *r, const mr_set_options *options, mr_rang
     MR_TRY(mr_making_begin(&try.making, job, &plain, NULL, false, "sample"));
     mr_shuffle_only_sample(try.making.shuffle);
     mr_status status = read_some(&try);
-    mr_set *set = try.making.set;
-    mr_pair_order order =
-        options->sorted ? mr_set_order_of(set, options->sorted) : mr_set_key_order(set);
+    const mr_set *set = try.making.set;
+    like->shape = set->shape;
+    like->layout = set->layout;
+    like->sorted = options->sorted != NULL;
+    like->order = mr_set_order_of(set, options->sorted);
     if (status == MR_OK)
-        status = mr_ranges_create(ranges, job, &order, mr_shuffle_sample(try.making.shuffle),
-                                  set->total, options->sorted == NULL);
+        status = mr_ranges_create(&like->ranges, job, &like->order,
+                                  mr_shuffle_sample(try.making.shuffle), set->total, !like->sorted);
     /* The real run will count again. */
     memcpy(job->counters, counters, sizeof counters);
     job->counter_count = counter_count;
@@ -102,38 +104,16 @@ static mr_status read_into(reading *r, const mr_set_options *options, mr_set **s
     return mr_making_end(&r->making, read_all(r), set);
 }
 
-/* Ranges of an input that can only be read once: read first, moved then. */
-static mr_status read_then_move(reading *r, const mr_set_options *options, mr_set **set)
-{
-    mr_set_options plain = *options;
-    mr_set *read = NULL;
-    plain.spread = MR_SPREAD_LOCAL;
-    plain.sorted = NULL;
-    MR_TRY(read_into(r, &plain, &read));
-    mr_sort_options sort = options->sorted ? *options->sorted : (mr_sort_options){.by = MR_BY_KEY};
-    mr_set_options how = {.spread = MR_SPREAD_RANGE, .consume = true};
-    sort.consume = true;
-    mr_status status =
-        options->sorted ? mr_set_sort(read, &sort, set) : mr_set_spread(read, &how, set);
-    mr_set_destroy(&read);
-    return status;
-}
-
 static mr_status read_ranges(reading *r, const mr_set_options *options, mr_set **set)
 {
-    mr_ranges *ranges = NULL;
+    mr_set like = {.spread = MR_SPREAD_RANGE};
     mr_set_options known = *options;
     if (!can_be_sampled(r->plan))
-        return read_then_move(r, options, set);
-    MR_TRY(sample_input(r, options, &ranges));
-    mr_set like = {.spread = MR_SPREAD_RANGE, .total = ranges->piles, .ranges = ranges};
+        return read_into(r, options, set);
+    MR_TRY(sample_input(r, options, &like));
     known.like = &like;
     mr_status status = read_into(r, &known, set);
-    if (status == MR_OK && options->sorted) {
-        (*set)->order = mr_set_order_of(*set, options->sorted);
-        (*set)->sorted = true;
-    }
-    mr_ranges_release(&ranges);
+    mr_ranges_release(&like.ranges);
     return status;
 }
 
@@ -201,8 +181,10 @@ static mr_status run_piece(mr_worker *w, uint64_t unit)
 uint64_t mr_range_piece(const mr_job *job, uint64_t count)
 {
     uint64_t threads = (uint64_t)mr_comm_size(job->comm) * job->threads;
-    uint64_t piece = count / (threads * 64) + 1;
-    return piece < 65536 ? piece : 65536;
+    uint64_t piece = count / (threads * 64) + 1, most = 65536, budget = mr_memory_budget();
+    if (budget && budget / 1024 < most) /* a fold makes room between two of them */
+        most = budget / 1024 + 1;
+    return piece < most ? piece : most;
 }
 
 mr_status mr_set_from_range(mr_job *job, uint64_t begin, uint64_t end, mr_range_kernel *kernel,

@@ -131,6 +131,8 @@ static mr_status next_from_disk(mr_groups *groups)
 bool mr_values_more(mr_values *values)
 {
     mr_groups *groups = values->self;
+    if (!groups) /* a side of a cogroup that has none */
+        return false;
     if (mr_sorted_in_memory(&groups->sorted) || groups->done || groups->status != MR_OK)
         return false;
     if (!groups->one.pair)

@@ -126,21 +126,19 @@ mr_status mr_set_move(mr_set *set, const mr_set_options *how, const mr_ranges *r
     options.spread = how->spread;
     options.owner = how->owner;
     options.context = how->context;
-    mr_set like = {.spread = MR_SPREAD_RANGE, .total = set->total};
-    if (ranges) {
-        like.ranges = (mr_ranges *)(uintptr_t)ranges;
-        options.like = &like;
-    }
+    mr_set like = {.spread = MR_SPREAD_RANGE,
+                   .shape = set->shape,
+                   .layout = set->layout,
+                   .ranges = (mr_ranges *)(uintptr_t)ranges,
+                   .sorted = order != NULL};
+    if (order)
+        like.order = *order;
+    options.like = ranges ? &like : how->like;
     *to = NULL;
     MR_TRY(mr_making_begin(&o.making, set->job, &options, set, false, "move"));
     feed_piles(&o.making.feed, set);
     o.making.feed.self = &o;
-    MR_TRY(mr_making_end(&o.making, mr_feed_run(&o.making.feed), to));
-    if (order) {
-        (*to)->order = *order;
-        (*to)->sorted = true;
-    }
-    return MR_OK;
+    return mr_making_end(&o.making, mr_feed_run(&o.making.feed), to);
 }
 
 mr_status mr_set_deal(mr_set *set, uint64_t most, bool consume, mr_set **to)
@@ -159,10 +157,8 @@ mr_status mr_set_deal(mr_set *set, uint64_t most, bool consume, mr_set **to)
 mr_status mr_set_spread(mr_set *set, const mr_set_options *options, mr_set **to)
 {
     *to = NULL;
-    if (options->spread != MR_SPREAD_RANGE)
+    if (options->spread != MR_SPREAD_RANGE || options->like)
         return mr_set_move(set, options, NULL, NULL, options->consume, to);
-    if (options->like)
-        return mr_set_move(set, options, options->like->ranges, NULL, options->consume, to);
     mr_pair_order order = mr_set_key_order(set);
     mr_ranges *ranges;
     MR_TRY(mr_ranges_create(&ranges, set->job, &order, &set->sample, set->total, true));
@@ -239,8 +235,5 @@ mr_status mr_set_filter(mr_set *set, bool (*keep)(void *context, mr_pair pair), 
     MR_TRY(mr_making_begin(&o.making, set->job, &options, set, true, "filter"));
     feed_piles(&o.making.feed, set);
     o.making.feed.self = &o;
-    MR_TRY(mr_making_end(&o.making, mr_feed_run(&o.making.feed), to));
-    (*to)->sorted = set->sorted;
-    (*to)->order = set->order;
-    return MR_OK;
+    return mr_making_end(&o.making, mr_feed_run(&o.making.feed), to);
 }

@@ -75,6 +75,7 @@ mr_status mr_ranges_create(mr_ranges **result, mr_job *job, const mr_pair_order 
         goto out;
     ranges->users = 1;
     ranges->piles = piles;
+    ranges->order = *order;
     if (mr_comm_rank(job->comm) == 0)
         decide(&sample, order, piles, whole_keys, &bytes, &size, job->error);
     status = mr_job_agree(job);

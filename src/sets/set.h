@@ -15,6 +15,7 @@
 typedef struct mr_ranges {
     int users;
     uint32_t piles; /* of all ranks */
+    mr_pair_order order;
     mr_pair_cuts cuts;
 } mr_ranges;
 
@@ -32,7 +33,8 @@ struct mr_set {
     uint32_t total;      /* piles of all ranks */
     mr_piles piles;      /* this rank's */
     mr_pair_sample sample;
-    uint64_t count, bytes; /* of all ranks */
+    uint64_t count, bytes;       /* of all ranks */
+    uint64_t told, told_spilled; /* what the report knows of this rank's pairs */
     double balance;
 };
 
@@ -51,6 +53,8 @@ typedef struct mr_making {
     const mr_set_options *options;
     mr_app app; /* as far as an mr_out needs one */
     mr_feed feed;
+    const mr_pair_cuts *cuts; /* those of the set's ranges, */
+    mr_pair_cuts own;         /* made anew where pairs lie here in another way */
     bool same_keys;
 } mr_making;
 

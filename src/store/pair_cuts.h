@@ -34,6 +34,8 @@ static inline mr_pair_layout mr_pair_sample_layout(void)
 /* For an order of the pairs that will be offered. */
 void mr_pair_sample_start(mr_pair_sample *sample, const mr_pair_order *order, size_t most);
 void mr_pair_sample_free(mr_pair_sample *sample);
+/* Gives back the memory that is not needed where no more pairs are offered. */
+void mr_pair_sample_trim(mr_pair_sample *sample);
 
 /* What mr_pair_sample_offer does with those that it does not let pass. */
 mr_status mr_pair_sample_take(mr_pair_sample *sample, const unsigned char *pair, mr_error *error);

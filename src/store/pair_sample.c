@@ -11,7 +11,7 @@
 
 /* Bytes a pair, on average, and for all of them at least: with longer ones, a sample has fewer. */
 #define PAIR_BYTES  256
-#define LEAST_BYTES ((size_t)1 << 20)
+#define LEAST_BYTES ((size_t)256 << 10)
 
 void mr_pair_sample_start(mr_pair_sample *sample, const mr_pair_order *order, size_t most)
 {
@@ -28,6 +28,18 @@ void mr_pair_sample_free(mr_pair_sample *sample)
 {
     mr_memory_free(sample->bytes, sample->capacity);
     *sample = (mr_pair_sample){0};
+}
+
+void mr_pair_sample_trim(mr_pair_sample *sample)
+{
+    mr_error none = {0};
+    void *bytes = sample->size ? mr_memory_resize(sample->bytes, sample->capacity, sample->size,
+                                                  "a sample of pairs", &none)
+                               : NULL;
+    if (!bytes)
+        return;
+    sample->bytes = bytes;
+    sample->capacity = sample->size;
 }
 
 /* A number below `limit`, a power of two: the high bits of a series that is the same in every

@@ -134,15 +134,31 @@ static mr_status open_spill(mr_piles *piles, mr_error *error)
     return status;
 }
 
+/* Writes the largest pile; `*freed` stays 0 when there is none in memory. */
+static mr_status shed_largest(mr_piles *piles, mr_spill_buffer *buffer, uint64_t *freed,
+                              mr_error *error)
+{
+    uint32_t p;
+    mr_page *pages = take_largest(piles, &p);
+    return pages ? write_pages(piles, p, pages, buffer, freed, error) : MR_OK;
+}
+
 mr_status mr_piles_shed(mr_piles *piles, uint64_t bytes, mr_spill_buffer *buffer, mr_error *error)
 {
     MR_TRY(open_spill(piles, error));
-    for (uint64_t freed = 0; freed < bytes;) {
-        uint32_t p;
-        mr_page *pages = take_largest(piles, &p);
-        if (!pages)
-            break;
-        MR_TRY(write_pages(piles, p, pages, buffer, &freed, error));
+    for (uint64_t freed = 0, before = 1; freed < bytes && freed != before;) {
+        before = freed;
+        MR_TRY(shed_largest(piles, buffer, &freed, error));
+    }
+    return MR_OK;
+}
+
+mr_status mr_piles_relieve(mr_piles *piles, mr_spill_buffer *buffer, mr_error *error)
+{
+    for (uint64_t freed = 0, before = 1; mr_memory_is_tight(0) && freed != before;) {
+        before = freed;
+        MR_TRY(open_spill(piles, error));
+        MR_TRY(shed_largest(piles, buffer, &freed, error));
     }
     return MR_OK;
 }

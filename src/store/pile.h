@@ -44,7 +44,10 @@ void mr_pile_push(mr_piles *piles, uint32_t pile, mr_page *page);
 mr_page *mr_piles_page(mr_piles *piles, size_t capacity, mr_spill_buffer *buffer, mr_error *error);
 /* Writes pages of the largest piles to disk until about `bytes` are free again. */
 mr_status mr_piles_shed(mr_piles *piles, uint64_t bytes, mr_spill_buffer *buffer, mr_error *error);
-/* All of one pile that is in memory: for who must keep what it reads small. */
+/* The same until memory is not tight any more, or nothing is left to write. */
+mr_status mr_piles_relieve(mr_piles *piles, mr_spill_buffer *buffer, mr_error *error);
+
+/* Local. What there is in all of them. */
 uint64_t mr_piles_count(const mr_piles *piles);
 uint64_t mr_piles_bytes(const mr_piles *piles);
 uint64_t mr_piles_spilled(const mr_piles *piles);

@@ -228,7 +228,7 @@ class Join(drive.Case):
             digits = rng.randbytes(40 * 1100000).hex()
             with open(self.path(name), "w", encoding="ascii") as file:
                 for at in range(0, len(digits), 80):
-                    file.write(f"{digits[at : at + 5]},{digits[at : at + 80]}{'x' * 40}\n")
+                    file.write(f"{digits[at : at + 6]},{digits[at : at + 80]}{'x' * 40}\n")
         tool = "sort -s -t, -k1,1 %s > %s.sorted"
         for name in ("left", "right"):
             drive.run_tool(tool % (name, name), cwd=self.folder)
