@@ -92,11 +92,11 @@ MR_API mr_status mr_graph_degrees(mr_graph *graph, unsigned ends, int64_t *degre
 typedef struct mr_neighbours mr_neighbours;
 
 typedef struct mr_neighbours_options {
-    bool by_to;    /* a vertex's list is those that have an edge to it; otherwise from it */
-    bool distinct; /* lists are in order, and each neighbour stands there once */
-    bool consume;  /* the graph's edges are gone afterwards */
-    size_t beside; /* bytes of memory that the caller will take for each vertex of its rank: what
-                      it needs besides it has to have already, so that lists take the rest */
+    bool by_to;      /* a vertex's list is those that have an edge to it; otherwise from it */
+    bool distinct;   /* lists are in order, and each neighbour stands there once */
+    bool consume;    /* the graph's edges are gone afterwards */
+    uint64_t beside; /* bytes of memory that the caller will take when this is done: lists leave
+                        room for them */
     /* NULL, or what becomes of an edge first; false: it is left out. Thread-safe. */
     bool (*change)(void *context, mr_edge *edge);
     void *context;

@@ -191,10 +191,9 @@ static uint64_t free_memory(const mr_neighbours *nb)
 /* One part may take most of the memory; of several, two are there at a time, and one on its way. */
 static uint32_t parts_needed(const mr_neighbours *nb)
 {
-    uint64_t memory = free_memory(nb), own = mr_neighbours_own(nb);
-    uint64_t vertices = nb->first[own + nb->buckets] - nb->first[own];
+    uint64_t memory = free_memory(nb);
     uint32_t parts = 1;
-    if (largest_part(nb, 1) + vertices * nb->options.beside <= memory / 4 * 3)
+    if (largest_part(nb, 1) + nb->options.beside <= memory / 4 * 3)
         return 1;
     do
         parts++;
