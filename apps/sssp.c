@@ -329,9 +329,8 @@ static mr_status search_all(search *s, mr_vertex source)
 
 static mr_status prepare(search *s)
 {
-    const mr_neighbours_options from = {.consume = true,
-                                        .beside = sizeof *s->waiting + 3 * sizeof(mr_vertex)};
-    uint64_t n = mr_graph_vertices(s->graph);
+    uint64_t n = mr_graph_vertices(s->graph), each = sizeof *s->waiting + 3 * sizeof(mr_vertex);
+    const mr_neighbours_options from = {.consume = true, .beside = n * each};
     s->f64 = mr_graph_weights_are_f64(s->graph);
     s->distances = mr_graph_array(s->graph, n, sizeof *s->distances, "distances of vertices");
     s->changed = mr_graph_array(s->graph, n / 64 + 1, sizeof *s->changed, "distances to tell");
