@@ -73,7 +73,7 @@ def pagerank(s):
     work = ((16 << scale) / 1e6, "M edges")
     of = dict(output="{out}", normalise=FROM_RANKS, agrees="ranks", work=work)
     core = ["taskset", "-c", str(min(os.sched_getaffinity(0)))]
-    options = ["--iterations", "20", "-o", "{out}"]
+    options = ["--iterations", "20", "--tolerance", "0", "-o", "{out}"]
     loop, one, two = "limits/pagerank", "mapred -t 1, one core", "mapred -t 2"
     contenders = [
         Contender(loop, [*core, harness.limit("pagerank"), "{in}", "{out}"], edges, **of),
