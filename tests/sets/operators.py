@@ -11,6 +11,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import drive
 import oracle
+from chains import DATA, JOINS, KEYS, SPREADS, VALUES, chains
 
 PLUGINS = ""
 
@@ -23,10 +24,27 @@ GRID = {
     "spill": (True, False),
 }
 
-KEYS = ("i64", "u64", "f64", "bytes", "fixed", "tuple", "pair")
-VALUES = ("i64", "u64", "f64", "bytes", "fixed", "none")
-DATA = ("uniform", "equal", "two", "up", "down", "zipf")
-JOINS = ("inner", "left", "right", "full", "semi", "anti")
+CHAINS = 60
+
+
+# What a driver must not do, and what is said then.
+MISTAKES = {
+    "range n=10; map how=few ordered=1; write": "ordered, and made from one that is not",
+    "range n=10; reduce how=rekey key=i64 value=bytes same=1; write": "another key than the kernel",
+    "range n=10; reduce how=hash key=u64 value=u64; write": "a value of 18 bytes in a set of 8",
+    "range n=10; map how=keep key=fixed; reduce how=hash key=u64 value=bytes; write":
+        "a key of 10 bytes in a set of 8",
+    "range n=10; range n=10 key=i64; join how=inner value=bytes; write": "of different kinds",
+    "range n=10; range n=10 value=i64; union; write": "pairs of different shapes",
+    "range n=10 value=bytes; fold fold=sum; write": "are not what",
+    "range n=10; range n=10; spread to=range like=1; write": "cannot have the ranges",
+    "range n=10; top count=5; range n=10; spread to=range like=1; write": "cannot have the ranges",
+    "range n=10 key=i64 to=range; range n=10; spread to=range like=1; write":
+        "cannot have the ranges",
+    "range n=10 fold=sum_f64; fold fold=sum; write": "are not what",
+    "input n=1 path=/no/such/file; write": "/no/such/file",
+    "range n=9; write own=1; range n=9; write own=1": "written twice",
+}
 
 
 def pairs_of(point):
@@ -88,7 +106,7 @@ def programs():
             "range n=500 data=zipf keys=12 seed=9 value=i64 to=local; "
             f"join how={how} value=bytes same=1 ordered=1 consume=1; write")
     add("join_self", "range n=300 data=zipf ordered=1; dup; join how=inner value=bytes; write")
-    for spread in ("hash", "local", "owner", "range"):
+    for spread in SPREADS:
         add(f"cogroup_{spread}", f"range n=2000 to=local key=i64 value=i64; spread to={spread}; "
             "range n=1500 seed=4 keys=400 key=i64 value=bytes ordered=1; "
             "cogroup key=i64 value=bytes same=1; write")
@@ -139,6 +157,7 @@ def programs():
     add("nothing", "range n=0; reduce how=sum; sort by=value; distinct; index; "
         "write as=index")
     add("one", "memory n=1; sort by=compare; filter modulus=1 rest=0; write")
+    made.update(chains(random.Random(1), CHAINS))
     add("ten_rounds", "range n=1500; " + 10 * "map how=more consume=1; reduce how=sum consume=1; " +
         "write")
     return made
@@ -158,13 +177,40 @@ class Operators(drive.Case):
         self.inputs = {name: f"n=3000 data={data} path={self.path(name)}.txt"
                        for name, data in inputs.items()}
 
+    def args(self, *more):
+        return [os.path.join(PLUGINS, "sets_operators.so"), "--programs", "programs", *more]
+
+    def test_mistakes(self):
+        """They are told by all ranks in one line, and none of them is a crash."""
+        for text, says in MISTAKES.items():
+            self.write("programs", f"wrong: {text}\n")
+            for ranks in (0, 2):
+                result = self.run_mapred(self.args(), ranks)
+                told = (text, ranks, result.err[-1000:])
+                self.assertIn(result.code, (1, 3, 6), told)
+                self.assertEqual(len(result.lines()), 1, told)
+                self.assertIn(says, result.lines()[0], told)
+
+    def test_own_output(self):
+        """What -o says, in parts and in one, or to stdout."""
+        self.write("programs", "own: range n=3000 key=bytes value=bytes; sort by=value; write own=1\n")
+        want = oracle.run("range n=3000 key=bytes value=bytes; sort by=value; write")
+        for ranks, threads in ((0, 2), (1, 1), (3, 2), (4, 1)):
+            args = self.args("-t", threads)
+            self.same(self.good(args, ranks), want, "stdout")
+            self.good(args + ["-o", f"one{ranks}.tsv"], ranks)
+            self.same(self.read(f"one{ranks}.tsv"), want, "a file")
+            self.good(args + ["-o", f"parts{ranks}/", "--partitions", "3"], ranks)
+            parts = sorted(os.listdir(self.path(f"parts{ranks}")))
+            self.assertEqual(parts, ["_SUCCESS", "part-00000", "part-00001", "part-00002"])
+            self.same(b"".join(self.read(f"parts{ranks}/{part}") for part in parts[1:]), want, "parts")
+
     def run_all(self, made, point, folder):
         os.mkdir(self.path(folder))
         ballast = ["-m", "16M", "--ballast"] if point["spill"] else []
-        args = [os.path.join(PLUGINS, "sets_operators.so"), "--programs", "programs", "--folder",
-                folder, "-t", point["threads"], "--block", point["block"], *ballast]
-        return self.good(args + ([] if point["steal"] else ["--no-steal"]), point["ranks"],
-                         timeout=120, env={"OMP_WAIT_POLICY": "passive"})
+        args = self.args("--folder", folder, "-t", point["threads"], "--block", point["block"])
+        self.good(args + ballast + ([] if point["steal"] else ["--no-steal"]), point["ranks"],
+                  timeout=120, env={"OMP_WAIT_POLICY": "passive"})
 
     def look_at(self, made, want, point, folder):
         for name, text in made.items():
