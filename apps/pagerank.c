@@ -29,7 +29,7 @@ typedef struct surfer {
     mr_neighbours *neighbours;      /* by whom they are pointed to */
     uint64_t damping;               /* of ONE */
     uint64_t vertices, first, last; /* all, and this rank's */
-    int64_t *degrees;               /* edges that begin at each vertex */
+    uint32_t *degrees;              /* edges that begin at each vertex */
     uint64_t *shares; /* what each hands on along an edge; where it has none, what it would */
     uint64_t *ranks;  /* of this rank's vertices; while they are found, what they are handed */
     uint64_t each;    /* what is spread over all, a vertex */
@@ -38,7 +38,7 @@ typedef struct surfer {
 
 static uint64_t share_of(const surfer *s, uint64_t vertex, uint64_t rank)
 {
-    uint64_t all = (uint64_t)((wide)rank * s->damping / ONE), edges = (uint64_t)s->degrees[vertex];
+    uint64_t all = (uint64_t)((wide)rank * s->damping / ONE), edges = s->degrees[vertex];
     return edges ? all / edges : all;
 }
 
@@ -104,19 +104,37 @@ static bool rank_of(void *context, mr_vertex vertex, mr_weight *value)
     return true;
 }
 
-/* What there is to hold, and the edges where they are wanted. */
+/* How many edges begin at each vertex: counted in 64 bits, and kept in 32. */
+static mr_status count_edges(mr_job *job, surfer *s)
+{
+    int64_t *counts = mr_graph_array(s->graph, s->vertices, sizeof *counts, "degrees of vertices");
+    s->degrees = mr_graph_array(s->graph, s->vertices, sizeof *s->degrees, "degrees of vertices");
+    MR_TRY(mr_job_agree(job));
+    MR_TRY(mr_graph_degrees(s->graph, MR_DEGREE_OUT, counts));
+    for (uint64_t v = 0; v < s->vertices; v++) {
+        if (counts[v] > UINT32_MAX)
+            return mr_job_fail(job, MR_NO_MEMORY, "too many edges: %lld begin at one vertex",
+                               (long long)counts[v]);
+        s->degrees[v] = (uint32_t)counts[v];
+    }
+    mr_graph_array_free(s->graph, counts);
+    return MR_OK;
+}
+
+/* Edges where they are wanted, and what there is to hold besides. */
 static mr_status prepare(mr_job *job, surfer *s)
 {
     const mr_neighbours_options by_to = {
-        .by_to = true, .consume = true, .beside = sizeof *s->ranks};
-    s->degrees = mr_graph_array(s->graph, s->vertices, sizeof *s->degrees, "degrees of vertices");
-    s->shares = mr_graph_array(s->graph, s->vertices, sizeof *s->shares, "ranks of vertices");
-    MR_TRY(mr_job_agree(job));
-    MR_TRY(mr_graph_degrees(s->graph, MR_DEGREE_OUT, s->degrees));
+        .by_to = true,
+        .consume = true,
+        .beside = s->vertices * (sizeof *s->shares + sizeof *s->ranks),
+    };
+    MR_TRY(count_edges(job, s));
     MR_TRY(mr_neighbours_create(s->graph, &by_to, &s->neighbours));
     const uint64_t *starts = mr_neighbours_starts(s->neighbours);
     s->first = starts[mr_job_rank(job)];
     s->last = starts[mr_job_rank(job) + 1];
+    s->shares = mr_graph_array(s->graph, s->vertices, sizeof *s->shares, "ranks of vertices");
     s->ranks = mr_graph_array(s->graph, s->last - s->first, sizeof *s->ranks, "ranks of vertices");
     return mr_job_agree(job);
 }
@@ -133,6 +151,8 @@ static mr_status rank_vertices(mr_job *job, surfer *s)
     if (status == MR_OK && s->vertices > 0)
         status = iterate(job, s, starts);
     mr_neighbours_destroy(&s->neighbours);
+    mr_graph_array_free(s->graph, s->ranks);
+    mr_graph_array_free(s->graph, s->degrees);
     return status == MR_OK ? mr_graph_write(s->graph, "rank", MR_SHOWN_F64, rank_of, s) : status;
 }
 

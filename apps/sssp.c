@@ -24,6 +24,8 @@ typedef struct news {
 
 #define NEWS 131072
 
+#define TOGETHER 1024 /* vertices that one thread follows: for fewer no other is woken up */
+
 /* Vertices to be followed; `count` is atomic while threads add. */
 typedef struct queue {
     mr_vertex *vertices;
@@ -155,7 +157,7 @@ static void exhaust(search *s)
             queue done = s->now;
             s->now = s->soon;
             s->soon = (queue){.vertices = done.vertices};
-            mr_graph_parallel(s->graph, 0, s->now.count, 64, follow, s);
+            mr_graph_parallel(s->graph, 0, s->now.count, TOGETHER, follow, s);
         }
         if (s->later.count == 0)
             return;
@@ -260,6 +262,7 @@ static mr_status follow_lists(search *s, mr_vertex source)
     do {
         exhaust(s);
         MR_TRY(tell(s, &told));
+        mr_job_add(s->job, "rounds", mr_job_rank(s->job) == 0);
     } while (told > 0);
     return MR_OK;
 }
@@ -326,9 +329,8 @@ static mr_status search_all(search *s, mr_vertex source)
 
 static mr_status prepare(search *s)
 {
-    const mr_neighbours_options from = {.consume = true,
-                                        .beside = sizeof *s->waiting + 3 * sizeof(mr_vertex)};
-    uint64_t n = mr_graph_vertices(s->graph);
+    uint64_t n = mr_graph_vertices(s->graph), each = sizeof *s->waiting + 3 * sizeof(mr_vertex);
+    const mr_neighbours_options from = {.consume = true, .beside = n * each};
     s->f64 = mr_graph_weights_are_f64(s->graph);
     s->distances = mr_graph_array(s->graph, n, sizeof *s->distances, "distances of vertices");
     s->changed = mr_graph_array(s->graph, n / 64 + 1, sizeof *s->changed, "distances to tell");

@@ -11,6 +11,7 @@
 #include "comm/exchange.h"
 #include "limits/limit.h"
 
+#include <malloc.h>
 #include <sched.h>
 
 typedef struct job {
@@ -170,6 +171,8 @@ int main(int argc, char **argv)
     size_t times = 11;
     bool copy = false;
     read_arguments(&j, argc, argv, &times, &copy);
+    mallopt(M_TRIM_THRESHOLD, INT32_MAX); /* what is freed stays touched, as arrays do */
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
     mr_comm_start(&j.comm, &j.error);
     check(&j);
     size_t all = j.bytes * (size_t)mr_comm_size(j.comm);

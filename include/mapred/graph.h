@@ -92,11 +92,11 @@ MR_API mr_status mr_graph_degrees(mr_graph *graph, unsigned ends, int64_t *degre
 typedef struct mr_neighbours mr_neighbours;
 
 typedef struct mr_neighbours_options {
-    bool by_to;    /* a vertex's list is those that have an edge to it; otherwise from it */
-    bool distinct; /* lists are in order, and each neighbour stands there once */
-    bool consume;  /* the graph's edges are gone afterwards */
-    size_t beside; /* bytes of memory that the caller will take for each vertex of its rank: what
-                      it needs besides it has to have already, so that lists take the rest */
+    bool by_to;      /* a vertex's list is those that have an edge to it; otherwise from it */
+    bool distinct;   /* lists are in order, and each neighbour stands there once, without weight */
+    bool consume;    /* the graph's edges are gone afterwards */
+    uint64_t beside; /* bytes of memory that the caller will take when this is done: lists leave
+                        room for them */
     /* NULL, or what becomes of an edge first; false: it is left out. Thread-safe. */
     bool (*change)(void *context, mr_edge *edge);
     void *context;
@@ -127,13 +127,15 @@ typedef struct mr_lists {
 MR_API mr_status mr_neighbours_lists(mr_neighbours *neighbours, uint32_t part, mr_lists *lists);
 MR_API void mr_lists_free(mr_neighbours *neighbours, mr_lists *lists);
 
-/* Collective. All edges, each on the rank that has it now, in no order; as mr_graph_each. */
+/* Collective. All edges, each on the rank that has it now, in no order; as mr_graph_each. Not for
+ * neighbours that are `distinct`: only their lists are. */
 MR_API mr_status mr_neighbours_each(mr_neighbours *neighbours, mr_edges_kernel *kernel,
                                     void *context);
 
 /*
  * Collective. For each vertex of this rank, the sum of its neighbours' numbers: `numbers` is of all
- * vertices, `sums` of this rank's. Sums wrap; being of integers they are the same in any order.
+ * vertices, `sums` of this rank's. Sums wrap; being of integers they are the same in any order. Not
+ * for neighbours that are `distinct`.
  */
 MR_API mr_status mr_neighbours_sum(mr_neighbours *neighbours, const uint64_t *numbers,
                                    uint64_t *sums);
@@ -147,7 +149,7 @@ typedef enum mr_shown {
 
 /*
  * Collective. Writes `vertex, value` for each vertex for which `value` says true, in the order of
- * ids. Any rank may be asked about any vertex. `columns` are their names, with a comma between.
+ * ids. Any rank may be asked about any vertex. `column` is the value's name.
  */
 typedef bool mr_vertex_value(void *context, mr_vertex vertex, mr_weight *value);
 MR_API mr_status mr_graph_write(mr_graph *graph, const char *column, mr_shown shown,

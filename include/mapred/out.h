@@ -85,8 +85,8 @@ static inline mr_words mr_key_words_near_end(mr_bytes key)
 static inline mr_words mr_key_words(mr_bytes key)
 {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(MR_CAREFUL)
-    /* Reading 16 bytes is safe unless it would touch the next page. */
-    if (__builtin_expect(((uintptr_t)key.data & 4095) <= 4096 - 16, 1)) {
+    /* Reading 16 bytes is safe unless it would touch the next page, or there are none at NULL. */
+    if (__builtin_expect((((uintptr_t)key.data - 1) & 4095) < 4096 - 16, 1)) {
         static const unsigned char masks[32] = {255, 255, 255, 255, 255, 255, 255, 255,
                                                 255, 255, 255, 255, 255, 255, 255, 255};
         const unsigned char *mask = masks + 16 - key.size;

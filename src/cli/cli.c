@@ -117,6 +117,7 @@ static void keep_large_pieces_apart(void)
 
 int mr_cli_main(int argc, char **argv)
 {
+    mr_call_patience(argv);
     keep_large_pieces_apart();
     mr_error error = {MR_OK, ""};
     mr_call call = {.count = argc > 0 ? argc - 1 : 0,

@@ -51,6 +51,9 @@ mr_status mr_command_doctor(mr_call *call, mr_error *error);
  */
 void mr_call_tell(mr_call *call, const mr_error *error);
 
+/* Starts the program again, with threads that sleep rather than spin, where the node is crowded. */
+void mr_call_patience(char **arguments);
+
 /* Whether a text is --help or -h. */
 bool mr_is_help(const char *text);
 

@@ -79,7 +79,8 @@ static mr_status post(mr_emitter *e, mr_page *page, uint32_t pile, mr_error *err
     for (;;) {
         if (e->main)
             MR_TRY(mr_shuffle_poll(shuffle, error));
-        if (shuffle->outbox.count < OUTBOX_MOST)
+        if (shuffle->outbox.count < OUTBOX_MOST &&
+            shuffle->outbox.bytes < OUTBOX_MOST * shuffle->page_size)
             return MR_OK;
         if (!e->main)
             mr_clock_nap(PAUSE);
@@ -114,25 +115,25 @@ static mr_status seal(mr_emitter *e, filling *f, uint32_t pile, mr_error *error)
     return MR_OK;
 }
 
-/* A fresh page with room for `size` bytes of pairs. */
-static mr_status open_page(mr_emitter *e, filling *f, size_t size, mr_error *error)
+/* A fresh page of `capacity` bytes. */
+static mr_status open_page(mr_emitter *e, filling *f, size_t capacity, mr_error *error)
 {
     mr_shuffle *shuffle = e->shuffle;
-    size_t usual = shuffle->page_size, room = size + sizeof(mr_leaf);
-    mr_page *page = room <= usual ? mr_shuffle_pop(shuffle, &shuffle->spare) : NULL;
+    mr_page *page =
+        capacity == shuffle->page_size ? mr_shuffle_pop(shuffle, &shuffle->spare) : NULL;
     if (!page)
-        page = mr_piles_page(shuffle->plan.into, room > usual ? room : usual, &e->buffer, error);
+        page = mr_piles_page(shuffle->plan.into, capacity, &e->buffer, error);
     if (!page)
         return error->code;
     *f = (filling){.page = page, .at = mr_page_pairs(page), .end = page->bytes + page->capacity};
     return MR_OK;
 }
 
-static mr_status next_page(mr_emitter *e, filling *f, uint32_t pile, size_t size, mr_error *error)
+static mr_status next_page(mr_emitter *e, filling *f, uint32_t pile, mr_error *error)
 {
     if (f->page)
         MR_TRY(seal(e, f, pile, error));
-    return open_page(e, f, size, error);
+    return open_page(e, f, e->shuffle->page_size, error);
 }
 
 #define BUNDLE                                                                                     \
@@ -218,13 +219,40 @@ static inline void put(const mr_pair_layout *layout, unsigned char *at, mr_pair 
     }
 }
 
+static bool fits_a_page(const mr_emitter *e, size_t size)
+{
+    return sizeof(mr_leaf) + size <= e->shuffle->page_size;
+}
+
+/* A pair that no page has room for gets one of its own, which leaves at once: an open one of those
+ * for each pile would be much. */
+static mr_status emit_long(mr_emitter *e, uint32_t pile, mr_pair pair, uint64_t place,
+                           mr_error *error)
+{
+    filling alone = {.page = NULL};
+    size_t size = mr_pair_size(&e->layout, pair.key, pair.value);
+    MR_TRY(open_page(e, &alone, sizeof(mr_leaf) + size, error));
+    unsigned char *at = alone.at;
+    mr_pair_put(&e->layout, at, pair.key, pair.value, place);
+    alone.at = at + size;
+    alone.count = 1;
+    mr_status status = mr_pair_sample_offer(&e->sample, at, error);
+    if (status == MR_OK)
+        return seal(e, &alone, pile, error);
+    mr_page_destroy(alone.page);
+    return status;
+}
+
 static mr_status emit_at(mr_emitter *e, uint32_t slot, uint32_t pile, mr_pair pair, uint64_t place,
                          mr_error *error)
 {
     filling *f = &e->fillings[slot];
     size_t size = mr_pair_size(&e->layout, pair.key, pair.value);
-    if (__builtin_expect((size_t)(f->end - f->at) < size || !f->page, 0))
-        MR_TRY(next_page(e, f, pile, size, error));
+    if (__builtin_expect((size_t)(f->end - f->at) < size || !f->page, 0)) {
+        if (!fits_a_page(e, size))
+            return emit_long(e, pile, pair, place, error);
+        MR_TRY(next_page(e, f, pile, error));
+    }
     unsigned char *at = f->at;
     put(&e->layout, at, pair, place);
     f->at = at + size;

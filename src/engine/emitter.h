@@ -12,7 +12,8 @@
 
 typedef struct mr_page_list {
     mr_page *first, *last;
-    atomic_int count; /* read without the lock */
+    atomic_int count; /* this and the next are read without the lock */
+    atomic_size_t bytes;
 } mr_page_list;
 
 struct mr_shuffle {
@@ -25,6 +26,7 @@ struct mr_shuffle {
     bool verify;
     pthread_mutex_t lock; /* the lists and the sample */
     mr_page_list outbox, spare;
+    size_t flying; /* bytes that the exchange has; the main thread's */
     mr_pair_sample sample;
     mr_spill_buffer buffer; /* the main thread's */
     atomic_uint next_local; /* MR_SPREAD_LOCAL: the pile that the next page joins */

@@ -12,6 +12,9 @@
 #define PAGE_MOST  ((size_t)64 << 10)
 #define SPARE_MOST 64
 
+/* Bytes on their way are bounded, too: some pages are longer than others. */
+#define FLYING_LEAST ((size_t)512 << 10)
+
 #define SAMPLE_LEAST 1024
 #define SAMPLE_MOST  8192
 
@@ -24,7 +27,8 @@ static size_t page_size(const mr_job *job, uint32_t piles)
     return ((size < PAGE_LEAST ? PAGE_LEAST : size) & ~(size_t)4095) - MR_EXCHANGE_ENVELOPE;
 }
 
-/* Pairs sampled of what a rank puts into one set: fewer on a small budget, as each set keeps them. */
+/* Pairs sampled of what a rank puts into one set: fewer on a small budget, as each set keeps them.
+ */
 static size_t sample_most(void)
 {
     uint64_t budget = mr_memory_budget(), some = budget / 4096;
@@ -111,6 +115,7 @@ void mr_shuffle_push(mr_shuffle *shuffle, mr_page_list *list, mr_page *page)
         list->first = page;
     list->last = page;
     list->count++;
+    list->bytes += page->capacity;
     pthread_mutex_unlock(&shuffle->lock);
 }
 
@@ -121,6 +126,7 @@ mr_page *mr_shuffle_pop(mr_shuffle *shuffle, mr_page_list *list)
     if (page) {
         list->first = page->next;
         list->count--;
+        list->bytes -= page->capacity;
     }
     pthread_mutex_unlock(&shuffle->lock);
     return page;
@@ -203,13 +209,17 @@ static void send_out(mr_shuffle *shuffle)
 {
     mr_page *page;
     while (mr_exchange_may_send(shuffle->exchange) &&
+           shuffle->flying < FLYING_LEAST + MR_EXCHANGE_IN_FLIGHT * shuffle->page_size &&
            (page = mr_shuffle_pop(shuffle, &shuffle->outbox))) {
+        shuffle->flying += page->capacity;
         if (shuffle->verify)
             mr_page_leaf(page)->check = checksum(page);
         mr_exchange_send(shuffle->exchange, page);
     }
-    while ((page = mr_exchange_sent(shuffle->exchange)))
+    while ((page = mr_exchange_sent(shuffle->exchange))) {
+        shuffle->flying -= page->capacity;
         recycle(shuffle, page);
+    }
 }
 
 mr_status mr_shuffle_poll(mr_shuffle *shuffle, mr_error *error)

@@ -3,7 +3,7 @@
 
 mr_shape mr_chunk_shape(void)
 {
-    return (mr_shape){.key_size = sizeof(mr_bucket)};
+    return (mr_shape){.key_size = sizeof(mr_bucket_id)};
 }
 
 mr_edges mr_chunk_edges(const mr_graph *graph, mr_bytes value)
@@ -15,7 +15,7 @@ mr_edges mr_chunk_edges(const mr_graph *graph, mr_bytes value)
     return edges;
 }
 
-mr_status mr_chunk_put(mr_out *out, mr_bucket bucket, mr_edges edges)
+mr_status mr_chunk_put(mr_out *out, mr_bucket_id bucket, mr_edges edges)
 {
     unsigned char both[MR_CHUNK_EDGES * (sizeof(mr_edge) + sizeof(mr_weight))];
     size_t size = edges.count * sizeof(mr_edge), more = edges.count * sizeof(mr_weight);

@@ -65,7 +65,7 @@ typedef struct mr_chunk_key {
 #define MR_CHUNK_EDGES 2048
 
 /* The key of a numbered chunk: a bucket of neighbours; 0 before. */
-typedef uint32_t mr_bucket;
+typedef uint32_t mr_bucket_id;
 
 /* Collective. Reads the input into raw chunks; fills graph->seen, ids and weights' kind. */
 mr_status mr_graph_read(mr_graph *graph, const mr_input_options *input, mr_set **raw);
@@ -79,7 +79,7 @@ mr_shape mr_chunk_shape(void);
 /* A numbered chunk as edges. */
 mr_edges mr_chunk_edges(const mr_graph *graph, mr_bytes value);
 /* Puts edges into a set as a chunk. */
-mr_status mr_chunk_put(mr_out *out, mr_bucket bucket, mr_edges edges);
+mr_status mr_chunk_put(mr_out *out, mr_bucket_id bucket, mr_edges edges);
 
 /* An integer id in the order of ids: its bits as they are, or with the sign turned round. */
 static inline uint64_t mr_id_image(const mr_graph *graph, uint64_t bits)

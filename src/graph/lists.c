@@ -14,7 +14,7 @@
 /* The lists of some buckets while they are made. */
 typedef struct building {
     const mr_neighbours *neighbours;
-    mr_bucket begin, end;
+    mr_bucket_id begin, end;
     mr_lists *lists;
     uint64_t *filled; /* where each bucket ends, when its lists are shorter than before */
 } building;
@@ -132,7 +132,7 @@ static mr_status make_distinct(building *b)
 }
 
 /* The lists of this rank's buckets `begin` to `end` - 1 (of all ranks). Collective. */
-static mr_status build(mr_neighbours *nb, mr_bucket begin, mr_bucket end, bool consume,
+static mr_status build(mr_neighbours *nb, mr_bucket_id begin, mr_bucket_id end, bool consume,
                        mr_lists *lists)
 {
     mr_job *job = nb->graph->job;
@@ -191,10 +191,9 @@ static uint64_t free_memory(const mr_neighbours *nb)
 /* One part may take most of the memory; of several, two are there at a time, and one on its way. */
 static uint32_t parts_needed(const mr_neighbours *nb)
 {
-    uint64_t memory = free_memory(nb), own = mr_neighbours_own(nb);
-    uint64_t vertices = nb->first[own + nb->buckets] - nb->first[own];
+    uint64_t memory = free_memory(nb);
     uint32_t parts = 1;
-    if (largest_part(nb, 1) + vertices * nb->options.beside <= memory / 4 * 3)
+    if (largest_part(nb, 1) + nb->options.beside <= memory / 4 * 3)
         return 1;
     do
         parts++;
@@ -214,7 +213,7 @@ mr_status mr_neighbours_settle(mr_neighbours *nb)
         mr_job_add(job, "parts of lists", parts);
     if (parts > 1)
         return MR_OK;
-    mr_bucket own = mr_neighbours_own(nb);
+    mr_bucket_id own = mr_neighbours_own(nb);
     MR_TRY(build(nb, own, own + nb->buckets, true, &nb->lists));
     mr_set_destroy(&nb->set);
     return MR_OK;
@@ -225,8 +224,8 @@ mr_status mr_neighbours_lists(mr_neighbours *nb, uint32_t part, mr_lists *lists)
     *lists = nb->lists;
     if (nb->parts == 1)
         return MR_OK;
-    mr_status status = build(nb, (mr_bucket)part_start(nb, nb->parts, part),
-                             (mr_bucket)part_start(nb, nb->parts, part + 1), false, lists);
+    mr_status status = build(nb, (mr_bucket_id)part_start(nb, nb->parts, part),
+                             (mr_bucket_id)part_start(nb, nb->parts, part + 1), false, lists);
     if (status != MR_OK)
         mr_lists_free(nb, lists);
     return status;

@@ -79,11 +79,11 @@ static void assign_cells(mr_neighbours *nb)
 {
     __extension__ typedef unsigned __int128 wide;
     uint64_t total = nb->graph->vertices, before = 0;
-    mr_bucket open = 0; /* the next whose first vertex is to be told */
+    mr_bucket_id open = 0; /* the next whose first vertex is to be told */
     for (uint32_t cell = 0; cell < nb->cells; cell++)
         total += nb->edges[cell];
     for (uint32_t cell = 0; cell < nb->cells; cell++) {
-        mr_bucket bucket = total ? (mr_bucket)((wide)before * nb->all / total) : 0;
+        mr_bucket_id bucket = total ? (mr_bucket_id)((wide)before * nb->all / total) : 0;
         nb->bucket_of[cell] = bucket < nb->all ? bucket : nb->all - 1;
         while (open <= nb->bucket_of[cell])
             nb->first[open++] = cell_start(nb, cell);
@@ -119,7 +119,7 @@ typedef struct batch {
     size_t count;
     mr_edge edges[BATCH], sorted[BATCH];
     mr_weight weights[BATCH], sorted_weights[BATCH];
-    mr_bucket buckets[BATCH];
+    mr_bucket_id buckets[BATCH];
     uint32_t ends[]; /* of buckets in `sorted` */
 } batch;
 
@@ -129,8 +129,8 @@ typedef struct moving {
     size_t size;
 } moving;
 
-static mr_status put_bucket(mr_out *out, const mr_neighbours *nb, const batch *b, mr_bucket bucket,
-                            size_t begin, size_t end)
+static mr_status put_bucket(mr_out *out, const mr_neighbours *nb, const batch *b,
+                            mr_bucket_id bucket, size_t begin, size_t end)
 {
     while (begin < end) {
         size_t count = end - begin < MR_CHUNK_EDGES ? end - begin : MR_CHUNK_EDGES;
@@ -162,7 +162,7 @@ static mr_status flush(mr_out *out, const mr_neighbours *nb, batch *b)
 {
     sort_batch(nb, b);
     size_t begin = 0;
-    for (mr_bucket bucket = 0; bucket < nb->all && begin < b->count; bucket++) {
+    for (mr_bucket_id bucket = 0; bucket < nb->all && begin < b->count; bucket++) {
         MR_TRY(put_bucket(out, nb, b, bucket, begin, b->ends[bucket]));
         begin = b->ends[bucket];
     }
@@ -199,7 +199,7 @@ static mr_status move_pairs(mr_out *out, mr_pairs *pairs)
 static uint64_t owner_of(void *context, mr_bytes key, uint64_t owners)
 {
     const moving *m = context;
-    mr_bucket bucket;
+    mr_bucket_id bucket;
     (void)owners;
     memcpy(&bucket, key.data, sizeof bucket);
     return bucket / m->neighbours->buckets;

@@ -12,13 +12,13 @@
 struct mr_neighbours {
     mr_graph *graph;
     mr_neighbours_options options;
-    unsigned shift;        /* cells are 2^shift vertices: buckets are made of whole cells */
-    uint32_t cells;        /* how many */
-    uint32_t buckets, all; /* of a rank, of all ranks */
-    mr_bucket *bucket_of;  /* a cell's */
-    uint64_t *first;       /* a bucket's first vertex; `all` + 1 of them */
-    uint64_t *starts;      /* a rank's; ranks + 1 */
-    uint64_t *edges;       /* how many the cells have, of all ranks */
+    unsigned shift;          /* cells are 2^shift vertices: buckets are made of whole cells */
+    uint32_t cells;          /* how many */
+    uint32_t buckets, all;   /* of a rank, of all ranks */
+    mr_bucket_id *bucket_of; /* a cell's */
+    uint64_t *first;         /* a bucket's first vertex; `all` + 1 of them */
+    uint64_t *starts;        /* a rank's; ranks + 1 */
+    uint64_t *edges;         /* how many the cells have, of all ranks */
     uint32_t parts;
     mr_set *set;    /* the chunks; NULL once they are lists */
     uint32_t *pile; /* which pile this rank's buckets are in, once all was read: */
@@ -37,7 +37,7 @@ mr_status mr_neighbours_settle(mr_neighbours *neighbours);
  * threads: those of one bucket, one after the other. Collective. */
 typedef struct mr_scan {
     mr_neighbours *neighbours;
-    mr_bucket begin, end;
+    mr_bucket_id begin, end;
     bool consume; /* the whole set */
     mr_edges_kernel *chunk;
     void *context;
@@ -56,9 +56,9 @@ static inline mr_vertex mr_edge_other(const mr_neighbours *neighbours, mr_edge e
 }
 
 /* The first of this rank's buckets. */
-static inline mr_bucket mr_neighbours_own(const mr_neighbours *neighbours)
+static inline mr_bucket_id mr_neighbours_own(const mr_neighbours *neighbours)
 {
-    return (mr_bucket)mr_job_rank(neighbours->graph->job) * neighbours->buckets;
+    return (mr_bucket_id)mr_job_rank(neighbours->graph->job) * neighbours->buckets;
 }
 
 #endif

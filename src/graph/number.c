@@ -7,7 +7,7 @@
 
 #include <xxhash.h>
 
-#define AT_ONCE 256 /* edges decoded at a time */
+#define AT_ONCE (MR_NAMES_AT_ONCE / 2) /* edges decoded at a time */
 
 /* Marks may take so many bytes an edge, less than the edges themselves; or this much. */
 #define MARKS_MOST   4
@@ -111,7 +111,7 @@ static mr_status name_pairs(mr_out *out, mr_pairs *pairs)
     return MR_OK;
 }
 
-/* All ids once, with their numbers: graph->names. */
+/* All ids once, with their numbers: graph->names. Finding them takes memory, edges make way. */
 static mr_status make_names(numbering *n, mr_set *raw)
 {
     static const mr_key keys[] = {MR_KEY_I64, MR_KEY_U64, MR_KEY_BYTES};
@@ -119,6 +119,7 @@ static mr_status make_names(numbering *n, mr_set *raw)
     mr_set *distinct = NULL;
     mr_set_options options = {
         .shape = {.key = keys[graph->ids]}, .fold = MR_COUNT, .context = n, .name = "ids"};
+    mr_graph_make_room(graph, raw, mr_memory_budget() / 2);
     MR_TRY(mr_set_map(raw, name_pairs, &options, &distinct));
     graph->vertices = mr_set_count(distinct);
     mr_status status = mr_set_index(distinct, &graph->names);
@@ -151,11 +152,11 @@ static mr_status hash_pairs(mr_out *out, mr_pairs *pairs)
 }
 
 /* The hashes of all ids on every rank. Should two of them be the same, others are tried. */
-static mr_status hash_names(numbering *n)
+static mr_status hash_names(numbering *n, mr_set *raw)
 {
     mr_graph *graph = n->graph;
     mr_job *job = graph->job;
-    mr_graph_make_room(graph, NULL, mr_names_size(graph->vertices));
+    mr_graph_make_room(graph, raw, mr_names_size(graph->vertices));
     mr_names_create(&n->names, graph->vertices, job->error);
     MR_TRY(mr_job_agree(job));
     do {
@@ -168,31 +169,41 @@ static mr_status hash_names(numbering *n)
     return MR_OK;
 }
 
-static void number_images(const numbering *n, const uint64_t *images, size_t count,
-                          mr_vertex *vertices)
+/* Hashes of the ids of up to AT_ONCE edges of a chunk, two an edge. */
+static size_t hash_some(const numbering *n, mr_decoder *decoder, uint64_t *hashes,
+                        mr_weight *weights)
 {
-    const mr_graph *graph = n->graph;
-    for (size_t i = 0; i < count; i++)
-        vertices[i] = graph->names ? mr_names_number(&n->names, hash_image(images[i]))
-                                   : mr_marks_number(&graph->marks, images[i] - graph->lowest);
+    mr_bytes ends[2];
+    size_t count = 0;
+    if (n->graph->ids != MR_IDS_BYTES) {
+        count = mr_decoder_images(decoder, hashes, weights, AT_ONCE);
+        for (size_t i = 0; i < 2 * count; i++)
+            hashes[i] = hash_image(hashes[i]);
+        return count;
+    }
+    for (; count < AT_ONCE && mr_decoder_texts(decoder, ends, &weights[count]); count++) {
+        hashes[2 * count] = hash_name(n, ends[0]);
+        hashes[2 * count + 1] = hash_name(n, ends[1]);
+    }
+    return count;
 }
 
 /* Up to AT_ONCE edges of a chunk with numbers. */
 static size_t number_some(const numbering *n, mr_decoder *decoder, mr_edge *edges,
                           mr_weight *weights)
 {
-    uint64_t images[2 * AT_ONCE];
+    const mr_graph *graph = n->graph;
+    uint64_t codes[2 * AT_ONCE];
     mr_vertex vertices[2 * AT_ONCE];
-    mr_bytes ends[2];
-    size_t count = 0;
-    if (n->graph->ids == MR_IDS_BYTES) {
-        for (; count < AT_ONCE && mr_decoder_texts(decoder, ends, &weights[count]); count++)
-            edges[count] = (mr_edge){mr_names_number(&n->names, hash_name(n, ends[0])),
-                                     mr_names_number(&n->names, hash_name(n, ends[1]))};
-        return count;
+    size_t count;
+    if (graph->names) {
+        count = hash_some(n, decoder, codes, weights);
+        mr_names_numbers(&n->names, codes, 2 * count, vertices);
+    } else {
+        count = mr_decoder_images(decoder, codes, weights, AT_ONCE);
+        for (size_t i = 0; i < 2 * count; i++)
+            vertices[i] = mr_marks_number(&graph->marks, codes[i] - graph->lowest);
     }
-    count = mr_decoder_images(decoder, images, weights, AT_ONCE);
-    number_images(n, images, 2 * count, vertices);
     memcpy(edges, vertices, count * sizeof *edges);
     return count;
 }
@@ -245,7 +256,7 @@ mr_status mr_graph_number(mr_graph *graph, mr_set *raw)
     if (status == MR_OK)
         status = check_count(graph);
     if (status == MR_OK && graph->names)
-        status = hash_names(&n);
+        status = hash_names(&n, raw);
     if (status == MR_OK)
         status = mr_set_map(raw, number_pairs, &options, &graph->edges);
     mr_names_free(&n.names);

@@ -90,9 +90,15 @@ void mr_names_free(mr_names *names)
     *names = (mr_names){.hashes = NULL};
 }
 
+static uint64_t place_of(const mr_names *names, uint64_t hash)
+{
+    __extension__ typedef unsigned __int128 wide;
+    return (uint64_t)((wide)hash * names->slot_count >> 64);
+}
+
 static bool index_name(mr_names *names, uint32_t number)
 {
-    uint64_t at = mr_names_place(names, names->hashes[number]);
+    uint64_t at = place_of(names, names->hashes[number]);
     while (names->slots[at]) {
         if (names->hashes[names->slots[at] - 1] == names->hashes[number])
             return false;
@@ -109,4 +115,25 @@ bool mr_names_index(mr_names *names)
         if (!index_name(names, number))
             return false;
     return true;
+}
+
+static uint32_t find_name(const mr_names *names, uint64_t at, uint64_t hash)
+{
+    while (names->hashes[names->slots[at] - 1] != hash)
+        at = at + 1 < names->slot_count ? at + 1 : 0;
+    return names->slots[at] - 1;
+}
+
+void mr_names_numbers(const mr_names *names, const uint64_t *hashes, size_t count,
+                      uint32_t *numbers)
+{
+    uint64_t places[MR_NAMES_AT_ONCE];
+    for (size_t i = 0; i < count; i++) {
+        places[i] = place_of(names, hashes[i]);
+        __builtin_prefetch(&names->slots[places[i]]);
+    }
+    for (size_t i = 0; i < count; i++)
+        __builtin_prefetch(&names->hashes[names->slots[places[i]] - 1]);
+    for (size_t i = 0; i < count; i++)
+        numbers[i] = find_name(names, places[i], hashes[i]);
 }

@@ -63,19 +63,10 @@ uint64_t mr_names_size(uint64_t count);
 /* Makes the table; false when two hashes are the same. */
 bool mr_names_index(mr_names *names);
 
-static inline uint64_t mr_names_place(const mr_names *names, uint64_t hash)
-{
-    __extension__ typedef unsigned __int128 wide;
-    return (uint64_t)((wide)hash * names->slot_count >> 64);
-}
-
-/* The number of a name that is there. */
-static inline uint32_t mr_names_number(const mr_names *names, uint64_t hash)
-{
-    uint64_t at = mr_names_place(names, hash);
-    while (names->hashes[names->slots[at] - 1] != hash)
-        at = at + 1 < names->slot_count ? at + 1 : 0;
-    return names->slots[at] - 1;
-}
+/* The numbers of names that are there, up to MR_NAMES_AT_ONCE: looked for side by side, so that
+ * they wait for memory together. */
+#define MR_NAMES_AT_ONCE 512
+void mr_names_numbers(const mr_names *names, const uint64_t *hashes, size_t count,
+                      uint32_t *numbers);
 
 #endif

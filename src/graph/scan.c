@@ -4,9 +4,9 @@
 #include "observe/signals.h"
 #include "sets/set.h"
 
-static mr_bucket bucket_of(mr_pair chunk)
+static mr_bucket_id bucket_of(mr_pair chunk)
 {
-    mr_bucket bucket;
+    mr_bucket_id bucket;
     memcpy(&bucket, chunk.key.data, sizeof bucket);
     return bucket;
 }
@@ -16,7 +16,7 @@ static bool is_wanted(const mr_scan *s, uint32_t pile)
     const mr_neighbours *nb = s->neighbours;
     if (!nb->piles_known)
         return true;
-    for (mr_bucket b = s->begin; b < s->end; b++)
+    for (mr_bucket_id b = s->begin; b < s->end; b++)
         if (nb->pile[b - mr_neighbours_own(nb)] == pile)
             return true;
     return false;
@@ -26,7 +26,7 @@ static void scan_page(const mr_scan *s, uint32_t pile, mr_pairs pairs)
 {
     mr_neighbours *nb = s->neighbours;
     for (mr_pair chunk; mr_pairs_next(&pairs, &chunk);) {
-        mr_bucket bucket = bucket_of(chunk);
+        mr_bucket_id bucket = bucket_of(chunk);
         nb->pile[bucket - mr_neighbours_own(nb)] = pile;
         if (bucket >= s->begin && bucket < s->end)
             s->chunk(s->context, mr_chunk_edges(nb->graph, chunk.value));

@@ -35,7 +35,7 @@ static void sum_chunk(void *context, mr_edges edges)
 
 mr_status mr_neighbours_sum(mr_neighbours *nb, const uint64_t *numbers, uint64_t *sums)
 {
-    mr_bucket own = mr_neighbours_own(nb);
+    mr_bucket_id own = mr_neighbours_own(nb);
     summing s = {nb, numbers, sums, nb->first[own]};
     if (nb->parts == 1) {
         mr_graph_parallel(nb->graph, 0, nb->buckets, 1, sum_lists, &s);
@@ -81,7 +81,7 @@ static void unlist_some(void *context, unsigned thread, uint64_t begin, uint64_t
 
 mr_status mr_neighbours_each(mr_neighbours *nb, mr_edges_kernel *kernel, void *context)
 {
-    mr_bucket own = mr_neighbours_own(nb);
+    mr_bucket_id own = mr_neighbours_own(nb);
     unlisting u = {nb, kernel, context};
     mr_scan scan = {nb, own, own + nb->buckets, false, kernel, context};
     if (nb->parts > 1)

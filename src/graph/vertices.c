@@ -8,7 +8,7 @@
 
 static void shed(mr_graph *graph, mr_set *set, uint64_t bytes)
 {
-    mr_spill_buffer buffer = {.bytes = NULL};
+    mr_spill_buffer buffer = {.stride = 0};
     if (set && mr_piles_bytes(&set->piles) > mr_piles_spilled(&set->piles))
         mr_piles_shed(&set->piles, bytes, &buffer, graph->job->error);
     mr_spill_buffer_free(&buffer);

@@ -43,23 +43,31 @@ static mr_status empty_partition(mr_out_self *self, const mr_store *store, mr_pa
     return status;
 }
 
-/* Between two kernels, when memory is tight: what is folded so far makes room. */
-static mr_status relieve(mr_worker *w)
+/* Empties a partition that others go on to fold into: whoever waited for it might be the one that
+ * has to move the pages. */
+static mr_status empty_next(mr_worker *w, mr_folding *f)
 {
     mr_store *store = w->feed->store;
-    mr_folding *f = w->feed->relief;
-    mr_status status = MR_OK;
-    if (!mr_memory_is_tight(0) || atomic_exchange(&f->relieving, true))
+    mr_partition *partition = &store->partitions[atomic_fetch_add(&f->next, 1) % store->count];
+    mr_partition taken;
+    if (!mr_partition_claim(partition))
         return MR_OK;
-    atomic_store(&f->relieved, true);
-    for (unsigned p = 0; p < store->count && status == MR_OK; p++) {
-        mr_partition *partition = &store->partitions[p];
-        if (!mr_partition_claim(partition))
-            continue;
-        status = empty_partition(w->self, store, partition);
-        mr_partition_release(partition);
+    mr_partition_take(partition, &taken);
+    mr_partition_release(partition);
+    if (taken.count > 0)
+        atomic_store(&f->relieved, true);
+    return empty_partition(w->self, store, &taken);
+}
+
+/* Between two kernels, as long as memory is tight: what is folded so far makes room. */
+static mr_status relieve(mr_worker *w)
+{
+    mr_status status = MR_OK;
+    for (unsigned i = 0; i < w->feed->store->count && mr_memory_is_tight(0); i++) {
+        status = empty_next(w, w->feed->relief);
+        if (status != MR_OK)
+            break;
     }
-    atomic_store(&f->relieving, false);
     if (status != MR_OK)
         w->error = w->self->error;
     return status;

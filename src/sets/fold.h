@@ -30,7 +30,8 @@ typedef struct mr_folding {
     mr_app app; /* what an mr_out is made after */
     mr_store *store;
     mr_set_options options;
-    atomic_bool relieving, relieved;
+    atomic_bool relieved;
+    atomic_uint next; /* the partition to be emptied next */
 } mr_folding;
 
 mr_status mr_folding_begin(mr_folding *folding, mr_job *job, const mr_set_options *options);

@@ -167,9 +167,10 @@ mr_status mr_making_resume(mr_making *making, mr_set *set, const mr_set_options 
                              .phase = "more",
                              .self = making};
     mr_status status = mr_job_agree(job);
-    if (status != MR_OK)
+    if (status != MR_OK) {
         mr_shuffle_destroy(&making->shuffle);
-    mr_pair_cuts_free(&making->own);
+        mr_pair_cuts_free(&making->own);
+    }
     return status;
 }
 

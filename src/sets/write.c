@@ -19,6 +19,7 @@ typedef struct writing_thread {
     mr_sorted sorted;
     char *room; /* fields of tuples */
     size_t room_capacity;
+    mr_text text; /* used again pile after pile: fresh memory is dear */
 } writing_thread;
 
 typedef struct writing {
@@ -146,12 +147,14 @@ static mr_status format_pile(mr_rows *rows, size_t b, bool first, size_t piece, 
 {
     writing *w = rows->self;
     writing_thread *t = &w->threads[omp_get_thread_num()];
-    mr_pieces pieces = {.size = piece, .take = take, .context = context, .error = error};
+    mr_pieces pieces = {
+        .size = piece, .take = take, .context = context, .error = error, .text = t->text};
+    mr_text_clear(&pieces.text);
     mr_status status = mr_sorted_open(&t->sorted, &w->set->piles, (uint32_t)b, false, error);
     if (status == MR_OK)
         status = format_pairs(w, t, first, &pieces);
     mr_sorted_close(&t->sorted);
-    mr_text_free(&pieces.text);
+    t->text = pieces.text;
     return status;
 }
 
@@ -193,6 +196,7 @@ static void end(writing *w)
     for (unsigned i = 0; w->threads && i < w->job->threads; i++) {
         mr_sorted_free(&w->threads[i].sorted);
         mr_memory_free(w->threads[i].room, w->threads[i].room_capacity);
+        mr_text_free(&w->threads[i].text);
     }
     free(w->threads);
     free(w->rows.buckets);

@@ -51,6 +51,20 @@ void mr_partition_clear(mr_partition *partition)
     mr_arena_free(&partition->tails);
 }
 
+void mr_partition_take(mr_partition *partition, mr_partition *to)
+{
+    mr_partition_seal(partition);
+    *to = (mr_partition){.records = partition->records,
+                         .used = partition->used,
+                         .capacity = partition->capacity,
+                         .count = partition->count,
+                         .tails = partition->tails};
+    partition->records = NULL;
+    partition->used = partition->capacity = 0;
+    partition->count = 0;
+    partition->tails = (mr_arena){0};
+}
+
 void mr_store_destroy(mr_store **store)
 {
     if (!*store)

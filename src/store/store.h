@@ -81,6 +81,8 @@ mr_status mr_store_append(mr_store *store, mr_partition *partition, const mr_ent
 void mr_partition_seal(mr_partition *partition);
 /* Frees all that a partition holds. */
 void mr_partition_clear(mr_partition *partition);
+/* Moves all that a claimed partition holds to `to`, which nobody else knows of. */
+void mr_partition_take(mr_partition *partition, mr_partition *to);
 
 /* Distinct keys in the store. */
 uint64_t mr_store_keys(const mr_store *store);

@@ -399,6 +399,22 @@ class Graphs(drive.Case):
             counters = json.loads(self.read("r.json"))["counters"]
             if app[0] == "sssp":
                 self.assertGreater(counters.get("parts of lists", 0), 1, app)
+        self.full_disk(["components"], ["triangles"], ["pagerank"], ["sssp", "--source=3"])
+
+    def full_disk(self, *apps):
+        """A scratch disk that has no room is one error, and no result."""
+        small = self.path("small")
+        os.mkdir(small)
+        mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", small]
+        if subprocess.run(mount, check=False, stderr=subprocess.DEVNULL).returncode != 0:
+            return
+        try:
+            for n, app in enumerate(apps):
+                more = ["--memory", "20M", "--scratch", small, "-o", "out.tsv", "g.txt"]
+                self.bad(4, "scratch", app + more, (0, 2)[n % 2])
+                self.assertNotIn("out.tsv", self.visible())
+        finally:
+            subprocess.run(["umount", small], check=True)
 
     def test_no_room(self):
         """Vertices have to fit; how much they need is told."""

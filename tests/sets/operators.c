@@ -351,16 +351,26 @@ static mr_status run_program(machine *m, char *line)
     return status == MR_OK ? note(m) : status;
 }
 
-/* A set that only takes memory on each rank: so much that others go to disk. */
-static mr_status take_memory(mr_job *job, mr_set **ballast)
+#define BALLAST 8
+
+/* Takes memory that cannot go to disk, on each rank: so much that all sets do. */
+static mr_status take_memory(mr_job *job, mr_gathered *all)
 {
     static const char bytes[4000];
-    size_t count = mr_job_memory_left(job) / 8 * 5 / 4200;
+    size_t count = mr_job_memory_left(job) / 8 * 5 / 4080 / BALLAST;
+    size_t here = mr_job_rank(job) == 0 ? count : 0;
     mr_pair *pairs = calloc(count, sizeof *pairs);
-    mr_set_options options = {.spread = MR_SPREAD_LOCAL};
+    mr_set_options options = {.shape = {.key = MR_KEY_BYTES}};
+    mr_set *set = NULL;
+    mr_status status = MR_OK;
     for (size_t i = 0; pairs && i < count; i++)
         pairs[i].value = mr_bytes_at(bytes, sizeof bytes);
-    mr_status status = mr_set_from_memory(job, pairs, pairs ? count : 0, &options, ballast);
+    for (int i = 0; i < BALLAST && status == MR_OK; i++) {
+        status = mr_set_from_memory(job, pairs, pairs ? here : 0, &options, &set);
+        if (status == MR_OK)
+            status = mr_set_gather(set, -1, &all[i]);
+        mr_set_destroy(&set);
+    }
     free(pairs);
     return status;
 }
@@ -370,8 +380,8 @@ static mr_status run(mr_job *job)
     const state *s = mr_job_state(job);
     machine m = {.job = job, .folder = s->folder};
     char line[4096];
-    mr_set *ballast = NULL;
-    mr_status status = s->ballast ? take_memory(job, &ballast) : MR_OK;
+    mr_gathered ballast[BALLAST] = {{.pairs = NULL}};
+    mr_status status = s->ballast ? take_memory(job, ballast) : MR_OK;
     FILE *file = fopen(s->programs, "r");
     if (status == MR_OK && !file)
         status = mr_job_fail(job, MR_BAD_INPUT, "no programs: %s", s->programs);
@@ -379,7 +389,8 @@ static mr_status run(mr_job *job)
         status = run_program(&m, line);
     if (file)
         fclose(file);
-    mr_set_destroy(&ballast);
+    for (int i = 0; i < BALLAST; i++)
+        mr_gathered_free(&ballast[i]);
     return status;
 }
 

@@ -164,7 +164,7 @@ class Operators(drive.Case):
         args = [os.path.join(PLUGINS, "sets_operators.so"), "--programs", "programs", "--folder",
                 folder, "-t", point["threads"], "--block", point["block"], *ballast]
         return self.good(args + ([] if point["steal"] else ["--no-steal"]), point["ranks"],
-                         timeout=60)
+                         timeout=120, env={"OMP_WAIT_POLICY": "passive"})
 
     def look_at(self, made, want, point, folder):
         for name, text in made.items():
@@ -182,5 +182,5 @@ class Operators(drive.Case):
 
 
 if __name__ == "__main__":
-    PLUGINS = sys.argv.pop()
+    PLUGINS = os.path.abspath(sys.argv.pop())
     drive.main()

@@ -335,7 +335,7 @@ class Machine:
                 text = b"%d %016x" % digest(group)
                 pairs.append((k % 10 if how == "rekey" else k, text, place))
             elif how == "all":
-                pairs += [(k, v + i, place) for i, (_, v, _) in enumerate(group, 1)]
+                pairs += [(k, v + i + 1, place + i) for i, (_, v, _) in enumerate(group)]
             else:
                 some = group if how == "sum" else group[:2]
                 pairs.append((k, sum(v for _, v, _ in some), place))
@@ -376,7 +376,7 @@ class Machine:
                 found = [b"%d -" % v for v in x if how in ("left", "full")]
                 found += [b"- %d" % w for w in y if how in ("right", "full")]
             place = (a.get(k) or b.get(k))[0][2]
-            pairs += [(k, text, place) for text in found]
+            pairs += [(k, text, place + i) for i, text in enumerate(found)]
         self.stack.append(self.made(pairs, value="text"))
 
     def do_union(self):

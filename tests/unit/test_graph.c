@@ -227,8 +227,13 @@ static void test_names(void)
         for (uint64_t i = 0; i < count; i++) /* many in few places, and at the end */
             names.hashes[i] = i % 3 ? random_next(&state) : UINT64_MAX - i;
         CU_ASSERT_TRUE_FATAL(mr_names_index(&names));
-        for (uint64_t i = 0; i < count; i++)
-            CU_ASSERT_EQUAL_FATAL(mr_names_number(&names, names.hashes[i]), i);
+        for (uint64_t i = 0; i < count; i += MR_NAMES_AT_ONCE) {
+            uint32_t numbers[MR_NAMES_AT_ONCE];
+            size_t some = count - i < MR_NAMES_AT_ONCE ? count - i : MR_NAMES_AT_ONCE;
+            mr_names_numbers(&names, names.hashes + i, some, numbers);
+            for (size_t k = 0; k < some; k++)
+                CU_ASSERT_EQUAL_FATAL(numbers[k], i + k);
+        }
         if (count > 1) {
             names.hashes[random_below(&state, count - 1)] = names.hashes[count - 1];
             CU_ASSERT_FALSE(mr_names_index(&names));
