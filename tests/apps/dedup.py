@@ -36,19 +36,19 @@ def text(seed, number, kinds):
 
 class Dedup(drive.Case):
     def check(self, data, **more):
-        for _ in range(3):
+        for _ in range(2):
             self.somewhere(["dedup", self.write("in.txt", data)], firsts(data), **more)
 
     def test_many_points(self):
         data = text(1, 6000, 2000)
         self.assertGreater(len(lines_of(firsts(data))), 500)
-        self.everywhere(["dedup", self.write("in.txt", data)], firsts(data), many=True)
+        self.everywhere(["dedup", self.write("in.txt", data)], firsts(data), blocks=("1", "64", None))
 
     def test_awk(self):
         data = b"".join(b"%d\n" % (n * 7919 % 20011 % 5000) for n in range(40000))
         self.write("in.txt", data)
         want = drive.run_tool("awk '!seen[$0]++' in.txt", cwd=self.folder)
-        self.everywhere(["dedup", "in.txt"], want, blocks=("4K", "64K", None))
+        self.briefly(["dedup", "in.txt"], want, blocks=("4K", None))
 
     def test_files_in_the_order_given(self):
         pieces = [text(10 + n, 300 if n % 3 else 0, 200) for n in range(7)]

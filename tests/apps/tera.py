@@ -98,8 +98,12 @@ class Generate(drive.Case):
 
 
 class Sort(drive.Case):
+    def twice(self, args, want, **more):
+        for _ in range(2):
+            self.somewhere(args, want, **more)
+
     def check(self, data, everywhere=False, **more):
-        walk = self.everywhere if everywhere else self.briefly
+        walk = self.everywhere if everywhere else self.twice
         walk(["terasort", self.write("f.bin", data)], b"".join(sorted(records(data))), **more)
 
     def generate(self, count, *more):
@@ -136,13 +140,13 @@ class Sort(drive.Case):
     def test_gnu_sort(self):
         self.write("f.txt", self.generate(20000, "--ascii"))
         want = drive.run_tool("sort f.txt", cwd=self.folder)
-        for ranks in (0, 2, 4):
+        for ranks in (0, 2):
             self.same(self.good(["terasort", "f.txt"], ranks), want)
 
     def test_several_files(self):
         pieces = [self.generate(count, "--seed", count) for count in (1000, 0, 1, 700)]
         paths = [self.write(f"f{n}.bin", piece) for n, piece in enumerate(pieces)]
-        self.briefly(["terasort"] + paths, b"".join(sorted(records(b"".join(pieces)))),
+        self.twice(["terasort"] + paths, b"".join(sorted(records(b"".join(pieces)))),
                      blocks=("4K", None))
 
     def test_torn_record(self):
@@ -196,9 +200,9 @@ class Validate(drive.Case):
     def test_every_swap(self):
         """Two neighbours that are swapped, at any place: also at borders of blocks and ranks."""
         data = records(self.sorted(120))
-        for n in range(0, 119, 7):
+        for turn, n in enumerate((0, 1, 5, 8, 9, 10, 18, 19, 44, 53, 79, 80, 98, 99, 109, 118)):
             swapped = data[:n] + [data[n + 1], data[n]] + data[n + 2 :]
-            for block in ("1", "900", "1000", "256K"):
+            for block in ("1", "900", "1000", "256K")[turn % 2 :: 2]:
                 self.fails(b"".join(swapped), block=block)
 
     def test_falls_at_ranks(self):
