@@ -31,6 +31,8 @@ typedef struct mr_out_self {
     uint64_t slots_most;  /* the table grows up to this, and is emptied from then on */
     uint64_t cache;       /* bytes of a table that needs no deferring */
     unsigned char *log;   /* slots of new keys that the full table has no room for */
+    uint64_t log_slots;   /* so many of them */
+    size_t log_keys_most; /* and bytes of their long keys */
     uint64_t log_used,
         logged;         /* slots in it; and how many went through since the table was empty */
     uint64_t full_turn; /* out.turn when the first of those did */

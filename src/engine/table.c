@@ -17,7 +17,8 @@
 
 #define LINE          64
 #define HUGE          ((size_t)2 << 20)
-#define LOG_SLOTS     ((uint64_t)32 << 10)
+#define LOG_SLOTS     ((uint64_t)32 << 10) /* at most, and a quarter of the table's bytes */
+#define LOG_LEAST     ((uint64_t)1 << 10)
 #define LEARN_ANEW    8 /* times the table's keys */
 #define LOG_KEYS_MOST ((size_t)1 << 20)
 
@@ -84,6 +85,12 @@ mr_status mr_table_create(mr_out_self *self, uint64_t cache, uint64_t most, mr_e
     self->cache = cache;
     self->slots_most = slots_for(most, out->slot_size);
     self->keys_most = most;
+    self->log_slots = most / 4 / out->slot_size;
+    if (self->log_slots > LOG_SLOTS)
+        self->log_slots = LOG_SLOTS;
+    if (self->log_slots < LOG_LEAST)
+        self->log_slots = LOG_LEAST;
+    self->log_keys_most = most / 4 < LOG_KEYS_MOST ? most / 4 : LOG_KEYS_MOST;
     use_slots(self, slots, count);
     return MR_OK;
 }
@@ -92,7 +99,7 @@ void mr_table_free(mr_out_self *self)
 {
     mr_out *out = &self->out;
     if (self->log)
-        mr_memory_free(self->log, LOG_SLOTS * (sizeof(mr_slot) + self->value));
+        mr_memory_free(self->log, self->log_slots * (sizeof(mr_slot) + self->value));
     self->log = NULL;
     if (mr_table_is_there(self))
         mr_memory_free(out->slots, out->count * out->slot_size);
@@ -302,10 +309,10 @@ static mr_slot *add_to_log(mr_out_self *self)
 {
     uint64_t slot_size = self->out.slot_size;
     if (!self->log)
-        self->log = mr_memory_allocate(LOG_SLOTS * slot_size, "new keys", &self->error);
+        self->log = mr_memory_allocate(self->log_slots * slot_size, "new keys", &self->error);
     if (!self->log)
         return NULL;
-    bool full = self->log_used == LOG_SLOTS || self->log_keys.kept >= LOG_KEYS_MOST;
+    bool full = self->log_used == self->log_slots || self->log_keys.kept >= self->log_keys_most;
     if (full && empty_log(self) != MR_OK)
         return NULL;
     if (self->logged++ == 0)
@@ -373,7 +380,7 @@ mr_slot *mr_table_add(mr_out_self *self, uint64_t hash)
 char *mr_table_room(mr_out_self *self, const void *within, size_t size)
 {
     const unsigned char *at = within, *log = self->log;
-    bool in_log = log && at >= log && at < log + LOG_SLOTS * self->out.slot_size;
+    bool in_log = log && at >= log && at < log + self->log_slots * self->out.slot_size;
     return mr_arena_take(in_log ? &self->log_keys : &self->keys, size, "long keys", &self->error);
 }
 
