@@ -6,6 +6,7 @@
  */
 #include "cli/command.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -25,7 +26,12 @@ void mr_call_patience(char **arguments)
     bool told = getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT");
     if (told || ranks == 1 || ranks * 2 <= cores)
         return;
-    if (setenv("OMP_WAIT_POLICY", "passive", 1) == 0)
-        execv("/proc/self/exe", arguments);
+    /* By its own name, which is what others look for. */
+    char path[PATH_MAX];
+    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (size <= 0 || setenv("OMP_WAIT_POLICY", "passive", 1) != 0)
+        return;
+    path[size] = '\0';
+    execv(path, arguments);
     /* Where that is not possible the job is slow, and nothing worse. */
 }

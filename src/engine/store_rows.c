@@ -73,6 +73,8 @@ static void measure_partition(store_rows *s, unsigned p, mr_bucket *buckets, mr_
                                        (mr_ref){mr_order_prefix(&job->order, record), record});
         mr_text_clear(text);
         add_row(s, record, false, text);
+        if (text->failed)
+            return;
         buckets[bucket].rows++;
         buckets[bucket].bytes += text->size;
         /* The index is gone by now: the check's place is free for the bucket. */
@@ -100,7 +102,7 @@ static void measure(store_rows *s)
         text.failed = !mine;
 #pragma omp for schedule(dynamic)
         for (unsigned p = 0; p < partitions; p++)
-            if (mine)
+            if (mine && !text.failed)
                 measure_partition(s, p, mine, &text);
 #pragma omp critical
         {

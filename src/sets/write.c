@@ -81,6 +81,8 @@ static mr_status measure_pile(writing *w, writing_thread *t, uint32_t p, mr_text
             mr_text_clear(text);
             status = add_row(w, t, pair, false, text, error);
             bucket.bytes += text->size;
+            if (text->failed)
+                status = mr_error_set(error, MR_NO_MEMORY, "out of memory: measuring the result");
         }
         if (status != MR_OK)
             break;
@@ -100,8 +102,8 @@ static mr_status measure(writing *w)
         writing_thread *t = &w->threads[omp_get_thread_num()];
 #pragma omp for schedule(dynamic)
         for (uint32_t p = 0; p < w->set->piles.count; p++)
-            if (error.code == MR_OK && measure_pile(w, t, p, &text, &error) == MR_OK && text.failed)
-                mr_error_set(&error, MR_NO_MEMORY, "out of memory: measuring the result");
+            if (error.code == MR_OK)
+                measure_pile(w, t, p, &text, &error);
 #pragma omp critical
         if (error.code != MR_OK && job->error->code == MR_OK)
             *job->error = error;

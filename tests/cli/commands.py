@@ -7,7 +7,9 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import drive
 
-APPS = ("grep", "histogram", "lengths", "onebrc", "wordcount")
+APPS = ("components", "dedup", "grep", "histogram", "invertedindex", "join", "lengths", "ngrams",
+        "onebrc", "pagerank", "rmat", "sssp", "teragen", "terasort", "teravalidate", "triangles",
+        "wordcount")
 
 
 class Help(drive.Case):

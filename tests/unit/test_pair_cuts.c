@@ -317,7 +317,7 @@ static void test_long_pairs(void)
     }
     for (int whole = 0; whole < 2; whole++)
         check_ranges(&order, &made, 8, whole);
-    mr_pair_cuts cuts = cut(&order, &made, 1024, 4, false);
+    mr_pair_cuts cuts = cut(&order, &made, 4096, 4, false);
     CU_ASSERT(balance(&cuts, &made, 4) < 2.5);
     mr_pair_cuts_free(&cuts);
     free(key);
