@@ -145,7 +145,7 @@ static void read_both(char *text, size_t size, bool weighted, bool f64, size_t r
         const char *before = at;
         size_t count = mr_edges_read_small(&at, end, edges, weighted ? weights : NULL, f64, room);
         for (size_t i = 0; i < count; i++) {
-            mr_edge_line line;
+            mr_edge_line line = {.weight_is_f64 = false}; /* without weights none is read */
             const char *stop = mr_bytes_seek(before, end, '\n');
             CU_ASSERT_FATAL(is_for_fast(mr_bytes_between(before, stop), weighted, f64, &line));
             CU_ASSERT_EQUAL_FATAL(edges[i].from, line.from.bits);
