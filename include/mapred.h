@@ -5,9 +5,13 @@
 #define MAPRED_H
 
 #include <mapred/app.h>
+#include <mapred/array.h>
 #include <mapred/block.h>
 #include <mapred/bytes.h>
+#include <mapred/dense.h>
 #include <mapred/driver.h>
+#include <mapred/element.h>
+#include <mapred/exact.h>
 #include <mapred/fold.h>
 #include <mapred/graph.h>
 #include <mapred/out.h>

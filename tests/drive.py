@@ -94,6 +94,15 @@ class Case(unittest.TestCase):
         )
 
     def run_mapred(self, args, ranks=0, env=None, data=None, timeout=60, **more):
+        """mpirun itself crashes now and then when standard input is at its end (a fault of Open
+        MPI 4.1's forwarding of it): such a run says nothing about mapred, and is made again."""
+        for _ in range(3):
+            result = self.run_once(args, ranks, env, data, timeout, **more)
+            if result.code != -11 or b"mca_iof_hnp" not in result.err:
+                break
+        return result
+
+    def run_once(self, args, ranks, env, data, timeout, **more):
         if data is not None:
             more["stdin"] = subprocess.PIPE
         process = self.start(args, ranks, env, **more)

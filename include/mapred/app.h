@@ -12,7 +12,7 @@ extern "C" {
 #endif
 
 /* Raised whenever a plugin built against an older header could misread a newer library. */
-#define MR_ABI 2
+#define MR_ABI 3
 
 /* For apps that write lines in the order of the input rather than folding: mr_out_add_line. */
 MR_API extern const mr_fold mr_fold_text;
@@ -55,6 +55,7 @@ typedef struct mr_app {
 
     mr_input input;
     uint32_t record_size; /* for MR_INPUT_RECORDS */
+    mr_element element;   /* for MR_INPUT_ROWS: what the kernel wants to get; 0: what is there */
     mr_status (*map)(mr_out *out, mr_block *block);
 
     mr_key key;

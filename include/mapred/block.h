@@ -8,6 +8,7 @@
 #define MAPRED_BLOCK_H
 
 #include <mapred/bytes.h>
+#include <mapred/element.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -18,8 +19,25 @@ typedef enum mr_input {
     MR_INPUT_LINES = 0,   /* up to a newline; the last one may lack it */
     MR_INPUT_WORDS = 1,   /* between ASCII white space */
     MR_INPUT_RECORDS = 2, /* `record_size` bytes each */
-    MR_INPUT_FILES = 3    /* each file is one record */
+    MR_INPUT_FILES = 3,   /* each file is one record */
+    MR_INPUT_ROWS = 4     /* rows of numbers: HDF5 datasets, .npy, CSV: see mr_grid */
 } mr_input;
+
+/*
+ * Rows of numbers, what a block of MR_INPUT_ROWS holds: `values` has size[0] rows of the first axis
+ * in C order. A vector has rows of one value. Of CSV, and of HDF5 tables, the columns are those
+ * that hold numbers, as f64; what is missing is NaN.
+ */
+typedef struct mr_grid {
+    mr_element element;
+    unsigned axes;
+    uint64_t size[MR_AXES];
+    const void *values;
+    uint64_t columns; /* values of a row */
+    uint64_t first;   /* the place of the first row among the rows of its input: their number
+                         in an HDF5 dataset or .npy, their byte in CSV */
+    const char *const *names; /* of the columns; NULL: they have none */
+} mr_grid;
 
 /* How many bytes behind the end of a block may be read (never written): they are zero. */
 #define MR_BLOCK_PADDING 64
@@ -37,6 +55,7 @@ typedef struct mr_block {
     uint64_t file_index; /* its place among the inputs */
     uint64_t offset;     /* of `data` in the file, after decompression */
     size_t record_size;  /* of one record, for MR_INPUT_RECORDS */
+    const mr_grid *grid; /* for MR_INPUT_ROWS; NULL otherwise */
     /* Of mr_block_next_word: the 64 bytes it looks at (NULL: none yet), where words begin and end
      * in them as bits, and whether the last of them is within a word. */
     const char *window;

@@ -120,6 +120,7 @@ typedef struct mr_input_options {
     size_t count;
     mr_input records;
     uint32_t record_size;
+    mr_element element; /* of MR_INPUT_ROWS */
 } mr_input_options;
 
 /*

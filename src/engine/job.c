@@ -204,6 +204,8 @@ static void end_job(mr_job *job)
 {
     if (job->app.teardown)
         job->app.teardown(job, job->state);
+    if (job->free_arrays)
+        job->free_arrays(job);
     mr_commit_abandon(&job->commit);
     mr_store_destroy(&job->store);
     if (job->dense)

@@ -52,7 +52,10 @@ struct mr_job {
     char *names[MR_JOB_COUNTERS]; /* of counters, where the job has to keep them itself */
     int name_count;
     double start;
-    uint64_t rows, bytes; /* of the whole result, on all ranks */
+    uint64_t rows, bytes;    /* of the whole result, on all ranks */
+    struct mr_array *arrays; /* the last one made; src/array frees what is left of them */
+    uint64_t arrays_made;
+    void (*free_arrays)(mr_job *job); /* NULL: none was made */
 };
 
 /*
