@@ -148,18 +148,6 @@ static bool same(double a, double b)
 
 static const mr_exact nothing;
 
-/* Zero to the last digit, also where that is too small for a double: it is doubled until it is not.
- */
-static bool is_zero(mr_exact sum)
-{
-    for (int i = 0; i < 1100 && mr_exact_round(&sum) == 0; i += 50)
-        for (int n = 0; n < 50; n++) {
-            mr_exact half = sum;
-            mr_exact_merge(&sum, &half);
-        }
-    return mr_exact_round(&sum) == 0;
-}
-
 /* The kinds of terms. */
 typedef double maker(uint64_t *state);
 
@@ -279,6 +267,27 @@ static double one_by_one(const double *terms, size_t count)
     return mr_exact_round(&sum);
 }
 
+/* Zero to the last digit, also where that is too small for a double: it is doubled until it is not.
+ */
+static bool is_zero(mr_exact sum)
+{
+    for (int i = 0; i < 1100 && mr_exact_round(&sum) == 0; i += 50)
+        for (int n = 0; n < 50; n++) {
+            mr_exact half = sum;
+            mr_exact_merge(&sum, &half);
+        }
+    return mr_exact_round(&sum) == 0;
+}
+
+/* Whether a sum is that of the terms to its last digit, not only where it is rounded. */
+static bool is_exactly(const mr_exact *sum, const double *terms, size_t count)
+{
+    mr_exact rest = *sum;
+    for (size_t i = 0; i < count; i++)
+        mr_exact_add(&rest, -terms[i]);
+    return is_zero(rest);
+}
+
 static void test_nearest(void)
 {
     static double terms[TERMS];
@@ -305,6 +314,7 @@ static void test_any_order(void)
             mr_exact sum;
             sum_tree(&state, terms, count, &sum);
             CU_ASSERT_FATAL(same_bits(mr_exact_round(&sum), expected));
+            CU_ASSERT_FATAL(is_exactly(&sum, terms, count));
             shuffle(&state, terms, count);
         }
     }
@@ -323,7 +333,7 @@ static void test_lengths(void)
             const double *from = terms + i % 8;
             mr_exact sum = nothing;
             mr_strips_add((mr_strips_cpu)cpu, &sum, from, lengths[i / 8]);
-            CU_ASSERT(same_bits(mr_exact_round(&sum), one_by_one(from, lengths[i / 8])));
+            CU_ASSERT(is_exactly(&sum, from, lengths[i / 8]));
         }
 }
 
@@ -333,13 +343,15 @@ static void test_full_strips(void)
     static double terms[TERMS];
     uint64_t state = 4;
     for (int exponent = -1074; exponent < 1024; exponent += 1 + (int)random_below(&state, 9)) {
-        for (size_t i = 0; i < TERMS; i++)
-            terms[i] =
-                ldexp(1 - (double)random_below(&state, UINT64_C(1) << 50) * 0x1p-53, exponent);
+        double sign = random_below(&state, 2) ? 1 : -1;
+        for (size_t i = 0; i < TERMS; i++) {
+            double below = (double)random_below(&state, UINT64_C(1) << 50) * 0x1p-53;
+            terms[i] = sign * ldexp(1 - below, exponent);
+        }
         for (int cpu = 0; cpu <= (int)mr_strips_best(); cpu++) {
             mr_exact sum = nothing;
             mr_strips_add((mr_strips_cpu)cpu, &sum, terms, TERMS);
-            CU_ASSERT_FATAL(same_bits(mr_exact_round(&sum), one_by_one(terms, TERMS)));
+            CU_ASSERT_FATAL(is_exactly(&sum, terms, TERMS));
         }
     }
 }
