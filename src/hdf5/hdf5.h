@@ -116,6 +116,8 @@ mr_status mr_h5_text(mr_h5_file *file, int number, const char *name, const char 
 mr_status mr_h5_integer(mr_h5_file *file, int number, const char *name, int64_t value,
                         mr_error *error);
 
+/* Bytes of one element. */
+size_t mr_h5_element_size(const mr_h5_plan *plan);
 /* A chunk's bytes as they lie on disk. Thread-safe; `to` has room for mr_h5_pack_most. */
 size_t mr_h5_pack_most(const mr_h5_plan *plan);
 mr_status mr_h5_pack(const mr_h5_plan *plan, const void *chunk, void *to, size_t *size,

@@ -22,9 +22,6 @@ struct mr_h5_file {
     size_t nothing; /* bytes at writes.nothing: they can be read, and take no memory */
 };
 
-/* Bytes of one element on disk. */
-size_t mr_h5_element_size(const mr_h5_plan *plan);
-
 /* Gives back what mr_h5_place needs. */
 void mr_h5_nothing_free(mr_h5_file *file);
 
