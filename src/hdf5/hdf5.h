@@ -87,15 +87,16 @@ uint64_t mr_h5_reader_bytes(const mr_h5_reader *reader);
  */
 typedef enum mr_h5_kind {
     MR_H5_NUMBERS = 0,
-    MR_H5_U64 = 1,    /* of 8 bytes, unsigned */
-    MR_H5_STRINGS = 2 /* fixed size, padded with zeros; UTF-8 where all of it is */
+    MR_H5_U64 = 1,     /* of 8 bytes, unsigned */
+    MR_H5_STRINGS = 2, /* fixed size, padded with zeros; UTF-8 */
+    MR_H5_BYTES = 3    /* the same, of any bytes: called ASCII, which nobody checks */
 } mr_h5_kind;
 
 typedef struct mr_h5_plan {
     const char *name; /* path in the file; groups on the way are made */
     mr_h5_kind kind;
     mr_element element;   /* MR_H5_NUMBERS */
-    uint64_t string_size; /* MR_H5_STRINGS */
+    uint64_t string_size; /* MR_H5_STRINGS, MR_H5_BYTES */
     mr_dims dims;
     mr_dims chunk;     /* axes 0: contiguous */
     unsigned compress; /* deflate with shuffle, 1 to 9; 0: none. Needs a chunk */
@@ -118,6 +119,8 @@ mr_status mr_h5_text(mr_h5_file *file, int number, const char *name, const char 
 mr_status mr_h5_integer(mr_h5_file *file, int number, const char *name, int64_t value,
                         mr_error *error);
 
+/* Bytes of one element. */
+size_t mr_h5_element_size(const mr_h5_plan *plan);
 /* A chunk's bytes as they lie on disk. Thread-safe; `to` has room for mr_h5_pack_most. */
 size_t mr_h5_pack_most(const mr_h5_plan *plan);
 mr_status mr_h5_pack(const mr_h5_plan *plan, const void *chunk, void *to, size_t *size,
