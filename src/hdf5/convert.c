@@ -174,7 +174,7 @@ static bool is_same_number(const mr_h5_number *number, mr_element as)
 
 bool mr_h5_is_same(const mr_h5_part *part, mr_element as)
 {
-    if (part->number.sort == MR_H5_BYTES)
+    if (part->number.sort == MR_H5_RAW)
         return true;
     if (part->number.is_swapped)
         return false;
@@ -257,7 +257,7 @@ size_t mr_h5_convert(const mr_h5_part *part, const void *from, size_t from_step,
                      void *to, size_t to_step, size_t count)
 {
     const unsigned char *first = from;
-    if (part->number.sort != MR_H5_BYTES && part->is_complex && !mr_h5_is_same(part, as))
+    if (part->number.sort != MR_H5_RAW && part->is_complex && !mr_h5_is_same(part, as))
         return convert_complex(part, first, from_step, as, to, to_step, count);
     if (mr_h5_is_same(part, as)) {
         size_t size = part->is_complex ? 16 : part->number.size;

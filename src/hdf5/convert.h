@@ -19,7 +19,7 @@ typedef enum mr_h5_sort {
     MR_H5_SIGNED = 1,   /* of 1, 2, 4 or 8 bytes */
     MR_H5_UNSIGNED = 2, /* of 1, 2, 4 or 8 bytes */
     MR_H5_FLOAT = 3,    /* of 2, 4 or 8 bytes */
-    MR_H5_BYTES = 4     /* copied as they are */
+    MR_H5_RAW = 4     /* copied as they are */
 } mr_h5_sort;
 
 typedef struct mr_h5_number {
@@ -40,7 +40,7 @@ bool mr_h5_is_same(const mr_h5_part *part, mr_element as);
 
 /*
  * Converts `count` parts: part i is in the element at from + i * from_step, and comes to
- * to + i * to_step. `as` is ignored for MR_H5_BYTES. Returns how many could be: `count`, or the
+ * to + i * to_step. `as` is ignored for MR_H5_RAW. Returns how many could be: `count`, or the
  * place of the first that has no such value.
  */
 size_t mr_h5_convert(const mr_h5_part *part, const void *from, size_t from_step, mr_element as,

@@ -143,7 +143,7 @@ static mr_status describe_string(mr_h5_type *type, hid_t from, size_t offset)
     type->strings = true;
     type->variable = H5Tis_variable_str(from) > 0;
     type->has_spaces = H5Tget_strpad(from) == H5T_STR_SPACEPAD;
-    type->parts[0] = (mr_h5_part){{MR_H5_BYTES, H5Tget_size(from), false}, offset, false, 0};
+    type->parts[0] = (mr_h5_part){{MR_H5_RAW, H5Tget_size(from), false}, offset, false, 0};
     type->count = 1;
     return MR_OK;
 }
