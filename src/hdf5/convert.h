@@ -19,7 +19,7 @@ typedef enum mr_h5_sort {
     MR_H5_SIGNED = 1,   /* of 1, 2, 4 or 8 bytes */
     MR_H5_UNSIGNED = 2, /* of 1, 2, 4 or 8 bytes */
     MR_H5_FLOAT = 3,    /* of 2, 4 or 8 bytes */
-    MR_H5_RAW = 4     /* copied as they are */
+    MR_H5_RAW = 4       /* copied as they are */
 } mr_h5_sort;
 
 typedef struct mr_h5_number {
