@@ -157,7 +157,7 @@ static void test_in_memory(void)
     uint64_t random = 1;
     mr_pair_order order = {0};
     for (unsigned turn = 0; next_order(&order, &turn);)
-        for (int i = 0; i < 8; i++) {
+        for (int i = 0; i < 6; i++) {
             pile all = some_pairs(&random, i < 2 ? (size_t)i : random_below(&random, 600));
             check_pile(&all, order, i % 2 ? 0 : MEMORY, random_below(&random, 5000), i % 4, false);
             pile_free(&all);
@@ -206,7 +206,7 @@ static void test_even_pages(void)
     uint64_t random = 4;
     mr_shape shape = {.key = MR_KEY_U64, .value = MR_VALUE_NONE};
     mr_pair_order order = {.by = MR_BY_KEY};
-    for (size_t pairs = 256; pairs <= 4096; pairs *= 2)
+    for (size_t pairs = 256; pairs <= 4096; pairs *= 4)
         for (int on_disk = 0; on_disk < 4; on_disk += 3) {
             pile all = pile_make(&random, shape, false, TASTE_RANDOM, TASTE_RANDOM, 3 * 16384);
             check_pile(&all, order, MEMORY, pairs * all.layout.stride, on_disk, true);
