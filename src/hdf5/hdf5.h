@@ -64,7 +64,10 @@ typedef struct mr_h5_reader mr_h5_reader;
 mr_status mr_h5_reader_create(mr_h5_reader **reader, mr_h5_set *set, mr_error *error);
 void mr_h5_reader_destroy(mr_h5_reader **reader);
 /* Reads a box of the dataset (of info->dims) into memory, C order, as `as`. A chunk that is damaged
- * or cut off is MR_BAD_INPUT with its place. */
+ * or cut off is MR_BAD_INPUT with its place. Any number may be asked for as any element and becomes
+ * the nearest there is (an i64 as f64, an f64 as f32). One that has no such value at all is
+ * MR_BAD_INPUT with its place too: an integer out of range, a fraction, infinity or NaN as an
+ * integer, a finite f64 beyond the largest f32, an imaginary part in what is not c128. */
 mr_status mr_h5_read(mr_h5_reader *reader, const mr_box *box, mr_element as, void *into,
                      mr_error *error);
 /* Strings number `first` to first + count - 1 (C order), each followed by a newline, appended to
