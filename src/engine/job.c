@@ -211,6 +211,7 @@ static void end_job(mr_job *job)
     if (job->dense)
         mr_memory_free(job->dense, job->app.dense_count * job->app.fold->size);
     mr_plan_destroy(&job->plan);
+    mr_plan_rows_free(job);
     for (int i = 0; i < job->name_count; i++)
         free(job->names[i]);
     mr_signals_remove();
