@@ -212,6 +212,7 @@ static void end_job(mr_job *job)
     mr_store_destroy(&job->store);
     mr_dense_destroy(&job->dense);
     mr_plan_destroy(&job->plan);
+    mr_plan_rows_free(job);
     for (int i = 0; i < job->name_count; i++)
         free(job->names[i]);
     mr_signals_remove();
