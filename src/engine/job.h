@@ -103,6 +103,10 @@ mr_status mr_job_exchange(mr_job *job, const mr_order *order);
 /* Collective. Counters and numbers of all ranks: shown with -v, written with --report. */
 mr_status mr_job_tell(mr_job *job);
 
+/* Collective. On rank 0 the counters of all ranks, added up: MR_JOB_COUNTERS at most, `*count` of
+ * them; their names are in `*names` (free). None elsewhere. */
+mr_status mr_job_counters(mr_job *job, mr_out_counter *sums, int *count, char **names);
+
 /* Local. Adds to a counter of the job. */
 void mr_job_count(mr_job *job, const char *name, int64_t value);
 

@@ -135,6 +135,9 @@ void mr_writer_row(const mr_writer *writer, bool first, const mr_row *row, const
     case MR_FORMAT_BINARY:
         mr_binary_row(row, text);
         break;
+    case MR_FORMAT_HDF5:
+    case MR_FORMAT_NPY:
+        break;
     }
 }
 
@@ -144,18 +147,20 @@ typedef struct word {
 } word;
 
 static const word names[] = {
-    {"tsv", MR_FORMAT_TSV},
-    {"csv", MR_FORMAT_CSV},
-    {"json", MR_FORMAT_JSON},
-    {"binary", MR_FORMAT_BINARY},
+    {"tsv", MR_FORMAT_TSV},       {"csv", MR_FORMAT_CSV},   {"json", MR_FORMAT_JSON},
+    {"binary", MR_FORMAT_BINARY}, {"hdf5", MR_FORMAT_HDF5}, {"npy", MR_FORMAT_NPY},
 };
 
 static const word endings[] = {
-    {".csv", MR_FORMAT_CSV},
-    {".json", MR_FORMAT_JSON},
-    {".jsonl", MR_FORMAT_JSON},
-    {".bin", MR_FORMAT_BINARY},
+    {".csv", MR_FORMAT_CSV},    {".json", MR_FORMAT_JSON}, {".jsonl", MR_FORMAT_JSON},
+    {".bin", MR_FORMAT_BINARY}, {".h5", MR_FORMAT_HDF5},   {".hdf5", MR_FORMAT_HDF5},
+    {".npy", MR_FORMAT_NPY},
 };
+
+bool mr_format_is_typed(mr_format format)
+{
+    return format == MR_FORMAT_HDF5 || format == MR_FORMAT_NPY;
+}
 
 bool mr_format_of_name(const char *name, mr_format *format)
 {
