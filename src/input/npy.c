@@ -128,7 +128,7 @@ static bool take_kind(mr_bytes *rest, mr_raw *raw)
     return true;
 }
 
-bool mr_npy_header(const char *text, size_t size, mr_npy *npy)
+bool mr_npy_understand(const char *text, size_t size, mr_npy *npy)
 {
     mr_bytes rest = {text, size}, key;
     bool has_kind = false, has_order = false, has_shape = false;
@@ -229,7 +229,7 @@ static mr_status read_header(mr_npy *npy, mr_error *error)
     if (!text)
         return mr_error_set(error, MR_NO_MEMORY, "out of memory: opening %s", npy->path);
     mr_status status = read_at(npy, text, size, start, error);
-    if (status == MR_OK && !mr_npy_header(text, size, npy))
+    if (status == MR_OK && !mr_npy_understand(text, size, npy))
         status = damaged(npy, "its header is damaged", error);
     free(text);
     npy->start = start + size;
@@ -343,10 +343,6 @@ mr_status mr_npy_read(const mr_npy *npy, const mr_box *box, mr_element as, void 
     uint64_t at[MR_AXES] = {0}, file, memory = 0;
     if (mr_box_count(box) == 0)
         return MR_OK;
-    if (!mr_raw_fits(npy->raw, as))
-        return mr_error_set(error, MR_BAD_INPUT,
-                            "cannot read input: %s: it holds complex numbers: real ones are wanted",
-                            npy->path);
     fill_strides(npy, box, &w);
     find_run(&w);
     file = w.from;

@@ -28,7 +28,7 @@ void mr_npy_close(mr_npy **npy);
 
 /* What follows the magic and the version: kind, order and shape. False when it is damaged; a kind
  * that is no number is MR_RAW_NONE. */
-bool mr_npy_header(const char *text, size_t size, mr_npy *npy);
+bool mr_npy_understand(const char *text, size_t size, mr_npy *npy);
 
 /* A box, in C order, as elements `as`. Thread-safe. */
 #define MR_NPY_ROOM ((size_t)256 << 10)

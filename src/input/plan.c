@@ -104,7 +104,7 @@ mr_status mr_plan_create(mr_plan **plan, const char *const *inputs, size_t count
     if (wanted.records != MR_INPUT_ROWS)
         return MR_OK;
     (*plan)->element = wanted.element;
-    mr_status status = mr_sheet_create(&(*plan)->sheet, *plan, wanted.element, error);
+    mr_status status = mr_sheet_create(&(*plan)->sheet, *plan, error);
     if (status != MR_OK)
         mr_plan_destroy(plan);
     return status;

@@ -41,11 +41,6 @@ bool mr_raw_is(mr_raw raw, mr_element element)
     return !raw.swapped && raw.kind == kinds[element] && raw.size == mr_element_size(element);
 }
 
-bool mr_raw_fits(mr_raw raw, mr_element as)
-{
-    return raw.kind != MR_RAW_COMPLEX || as == MR_C128;
-}
-
 static void swap_each(unsigned char *bytes, size_t count, unsigned size)
 {
     for (size_t i = 0; i < count; i++, bytes += size)
@@ -161,6 +156,8 @@ static size_t real_to(const double *from, size_t count, mr_element as, char *int
         float small = (float)from[i];
         if (to_whole && !is_whole(from[i], as))
             return i;
+        if (as == MR_F32 && isinf(small) && !isinf(from[i]))
+            return i;
         int64_t whole = to_whole ? (int64_t)from[i] : 0;
         int32_t narrow = (int32_t)whole;
         const void *made = as == MR_F32   ? (const void *)&small
@@ -172,10 +169,14 @@ static size_t real_to(const double *from, size_t count, mr_element as, char *int
     return count;
 }
 
-static size_t complex_to(const double *from, size_t count, char *into, size_t stride)
+static size_t complex_to(const double *from, size_t count, mr_element as, char *into, size_t stride)
 {
-    for (size_t i = 0; i < count; i++)
-        memcpy(into + i * stride, from + 2 * i, 16);
+    for (size_t i = 0; i < count; i++, into += stride) {
+        if (as == MR_C128)
+            memcpy(into, from + 2 * i, 16);
+        else if (from[2 * i + 1] != 0 || real_to(from + 2 * i, 1, as, into, stride) == 0)
+            return i;
+    }
     return count;
 }
 
@@ -196,7 +197,7 @@ static size_t convert(mr_raw raw, const void *from, size_t count, mr_element as,
         return real_to(w.real, count, as, into, stride);
     case MR_RAW_COMPLEX:
         widen_floats(raw.size / 2, from, count * 2, w.real);
-        return complex_to(w.real, count, into, stride);
+        return complex_to(w.real, count, as, into, stride);
     case MR_RAW_NONE:
         break;
     }

@@ -27,12 +27,10 @@ mr_element mr_raw_element(mr_raw raw);
 /* Whether the bytes of one are those of the element. */
 bool mr_raw_is(mr_raw raw, mr_element element);
 
-/* Whether these can be had as that element at all: complex numbers only as such. */
-bool mr_raw_fits(mr_raw raw, mr_element as);
-
 /* `count` numbers into elements that lie `stride` elements apart. Returns how many were made: less
- * than `count` where the next one is no value of the element (an integer out of range, or a
- * fraction as an integer). */
+ * than `count` where the next one is no value of the element: an integer out of range, a fraction,
+ * infinity or NaN as an integer, a finite number beyond the largest f32, an imaginary part in what
+ * is not c128. */
 size_t mr_raw_convert(mr_raw raw, const void *from, size_t count, mr_element as, void *into,
                       size_t stride);
 

@@ -191,8 +191,7 @@ static mr_status add_csv(mr_sheet *sheet, rows *first, const mr_file *file, mr_c
     return add_rows(sheet, first, &next, error);
 }
 
-static mr_status add_dataset(mr_sheet *sheet, rows *first, const mr_file *file, mr_element element,
-                             mr_error *error)
+static mr_status add_dataset(mr_sheet *sheet, rows *first, const mr_file *file, mr_error *error)
 {
     mr_dataset *dataset;
     MR_TRY(mr_dataset_open(&dataset, file->path, error));
@@ -202,20 +201,12 @@ static mr_status add_dataset(mr_sheet *sheet, rows *first, const mr_file *file, 
     for (unsigned i = 0; i < next.row.axes; i++)
         next.row.size[i] = about->dims.size[i + 1];
     next.columns = mr_dims_count(&next.row);
-    mr_status status;
-    if (about->element == MR_C128 && element != 0 && element != MR_C128)
-        status = mr_error_set(error, MR_BAD_INPUT,
-                              "cannot read rows: %s: it holds complex numbers, and the app wants "
-                              "%s: name another dataset",
-                              file->path, mr_element_name(element));
-    else
-        status = add_rows(sheet, first, &next, error);
+    mr_status status = add_rows(sheet, first, &next, error);
     mr_dataset_close(&dataset);
     return status;
 }
 
-mr_status mr_sheet_create(mr_sheet **result, const mr_plan *plan, mr_element element,
-                          mr_error *error)
+mr_status mr_sheet_create(mr_sheet **result, const mr_plan *plan, mr_error *error)
 {
     *result = NULL;
     mr_sheet *sheet = calloc(1, sizeof *sheet);
@@ -229,7 +220,7 @@ mr_status mr_sheet_create(mr_sheet **result, const mr_plan *plan, mr_element ele
     for (size_t i = 0; status == MR_OK && i < plan->count; i++) {
         const mr_file *file = &plan->files[i];
         if (file->kind == MR_FILE_NUMBERS)
-            status = add_dataset(sheet, &first, file, element, error);
+            status = add_dataset(sheet, &first, file, error);
         else
             status = add_csv(sheet, &first, file, &sheet->csv[i], error);
     }

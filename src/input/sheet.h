@@ -18,10 +18,9 @@ typedef struct mr_sheet {
     size_t files;
 } mr_sheet;
 
-/* Looks at all files of a plan. `element`: what rows are wanted as; 0: as they are. MR_BAD_INPUT:
- * files whose rows are of different shapes, or that have no such rows. */
-mr_status mr_sheet_create(mr_sheet **sheet, const mr_plan *plan, mr_element element,
-                          mr_error *error);
+/* Looks at all files of a plan. MR_BAD_INPUT: files whose rows are of different
+ * shapes, or that hold no rows of numbers. */
+mr_status mr_sheet_create(mr_sheet **sheet, const mr_plan *plan, mr_error *error);
 void mr_sheet_destroy(mr_sheet **sheet);
 
 /* As bytes, owned by the caller (free), and back again. */
