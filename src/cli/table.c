@@ -9,10 +9,12 @@
 const mr_job_option mr_job_options[] = {
     {"output", 'o', MR_JOB_TEXT, "PATH", "standard output",
      "write there: a file, or a folder with a slash behind it", AT(settings.output)},
-    {"format", 'f', MR_JOB_WORD, "tsv|csv|json|binary", "by the output's ending, else tsv",
+    {"format", 'f', MR_JOB_WORD, "tsv|csv|json|binary|hdf5|npy", "by the output's ending, else tsv",
      "how rows are written", AT(settings.format)},
     {"overwrite", 0, MR_JOB_FLAG, NULL, NULL, "replace an output that exists",
      AT(settings.overwrite)},
+    {"compress", 0, MR_JOB_WHOLE, "LEVEL", "0", "of HDF5: 1 is fast, 9 is small, 0 is not at all",
+     AT(settings.compress), RANGE(0, 9)},
     {"threads", 't', MR_JOB_WHOLE, "N", "a fair share of the node", "threads of each rank",
      AT(settings.threads), RANGE(1, 4096)},
     {"memory", 'm', MR_JOB_SIZE, "SIZE", "a safe share of the node", "memory of each rank",

@@ -52,8 +52,9 @@ struct mr_job {
     char *names[MR_JOB_COUNTERS]; /* of counters, where the job has to keep them itself */
     int name_count;
     double start;
-    uint64_t rows, bytes;    /* of the whole result, on all ranks */
-    struct mr_array *arrays; /* the last one made; src/array frees what is left of them */
+    uint64_t rows, bytes;            /* of the whole result, on all ranks */
+    struct mr_rows_plan *rows_plans; /* of inputs of rows, one after the other */
+    struct mr_array *arrays;         /* the last one made; src/array frees what is left of them */
     uint64_t arrays_made;
     void (*free_arrays)(mr_job *job); /* NULL: none was made */
 };
@@ -82,7 +83,13 @@ mr_status mr_job_output_begin(mr_job *job);
 
 /* Collective. Lists what the paths name on rank 0 and makes a plan of it, the same on all ranks.
  * Owned by the caller. */
-mr_status mr_plan_make(mr_job *job, const char *const *paths, size_t count, mr_plan **plan);
+mr_status mr_plan_make(mr_job *job, const char *const *paths, size_t count, mr_wanted wanted,
+                       mr_plan **plan);
+/* Collective. The same for rows of numbers, as wanted: the job's own, until its end. Who asks again
+ * for the same gets the same plan. */
+mr_status mr_plan_rows(mr_job *job, const char *const *paths, size_t count, mr_element element,
+                       const mr_plan **plan);
+void mr_plan_rows_free(mr_job *job);
 /* Local. Says what the job is about to do. */
 void mr_job_explain(const mr_job *job);
 
@@ -102,6 +109,10 @@ mr_status mr_job_exchange(mr_job *job, const mr_order *order);
 
 /* Collective. Counters and numbers of all ranks: shown with -v, written with --report. */
 mr_status mr_job_tell(mr_job *job);
+
+/* Collective. On rank 0 the counters of all ranks, added up: MR_JOB_COUNTERS at most, `*count` of
+ * them; their names are in `*names` (free). None elsewhere. */
+mr_status mr_job_counters(mr_job *job, mr_out_counter *sums, int *count, char **names);
 
 /* Local. Adds to a counter of the job. */
 void mr_job_count(mr_job *job, const char *name, int64_t value);

@@ -23,16 +23,32 @@ static mr_text pack_counters(const mr_job *job)
     return text;
 }
 
-/* Rank 0: adds up what all sent. The names point into `all`. */
-static void unpack_counters(mr_job *job, const char *all, uint64_t size)
+/* Adds up what all sent. The names point into `all`. */
+static void unpack_counters(const char *all, uint64_t size, mr_out_counter *sums, int *count)
 {
-    job->counter_count = 0;
     for (uint64_t at = 0; at + sizeof(int64_t) < size;) {
         int64_t value;
         memcpy(&value, all + at, sizeof value);
-        mr_job_count(job, all + at + sizeof value, value);
+        mr_counter_add(sums, count, all + at + sizeof value, value);
         at += sizeof value + strlen(all + at + sizeof value) + 1;
     }
+}
+
+mr_status mr_job_counters(mr_job *job, mr_out_counter *sums, int *count, char **names)
+{
+    uint64_t *sizes = NULL, size = 0;
+    mr_text mine = pack_counters(job);
+    *count = 0;
+    mr_status status =
+        mr_comm_gather_sizes(job->comm, mine.data, mine.size, names, &sizes, job->error);
+    if (status == MR_OK && mr_comm_rank(job->comm) == 0) {
+        for (int rank = 0; rank < mr_comm_size(job->comm); rank++)
+            size += sizes[rank];
+        unpack_counters(*names, size, sums, count);
+    }
+    mr_text_free(&mine);
+    free(sizes);
+    return status;
 }
 
 static void explain(const mr_job *job)
@@ -84,28 +100,25 @@ mr_status mr_job_tell(mr_job *job)
     job->report.memory_peak = mr_memory_peak();
     job->report.rss_peak = mr_topology_peak_rss();
     mr_rank_report *ranks = NULL;
-    char *all = NULL;
-    uint64_t *sizes = NULL, size = 0;
+    char *names = NULL;
+    mr_out_counter sums[MR_JOB_COUNTERS];
+    int count = 0;
     if (root && !(ranks = calloc((size_t)mr_comm_size(job->comm), sizeof *ranks)))
         mr_error_set(job->error, MR_NO_MEMORY, "out of memory: writing the report");
-    mr_text mine = pack_counters(job);
-    mr_status status =
-        mr_comm_gather_sizes(job->comm, mine.data, mine.size, &all, &sizes, job->error);
+    mr_status status = mr_job_counters(job, sums, &count, &names);
     if (status == MR_OK) {
         mr_comm_gather(job->comm, &job->report, sizeof job->report, ranks);
-        for (int rank = 0; root && rank < mr_comm_size(job->comm); rank++)
-            size += sizes[rank];
-        if (root)
-            unpack_counters(job, all, size);
+        if (root) {
+            memcpy(job->counters, sums, sizeof sums);
+            job->counter_count = count;
+        }
         if (root && job->settings->verbose)
             explain(job);
         if (root && job->settings->report)
             write_file(job, ranks);
         status = mr_comm_agree(job->comm, job->error);
     }
-    mr_text_free(&mine);
     free(ranks);
-    free(all);
-    free(sizes);
+    free(names);
     return status;
 }

@@ -64,7 +64,10 @@ typedef struct mr_h5_reader mr_h5_reader;
 mr_status mr_h5_reader_create(mr_h5_reader **reader, mr_h5_set *set, mr_error *error);
 void mr_h5_reader_destroy(mr_h5_reader **reader);
 /* Reads a box of the dataset (of info->dims) into memory, C order, as `as`. A chunk that is damaged
- * or cut off is MR_BAD_INPUT with its place. */
+ * or cut off is MR_BAD_INPUT with its place. Any number may be asked for as any element and becomes
+ * the nearest there is (an i64 as f64, an f64 as f32). One that has no such value at all is
+ * MR_BAD_INPUT with its place too: an integer out of range, a fraction, infinity or NaN as an
+ * integer, a finite f64 beyond the largest f32, an imaginary part in what is not c128. */
 mr_status mr_h5_read(mr_h5_reader *reader, const mr_box *box, mr_element as, void *into,
                      mr_error *error);
 /* Strings number `first` to first + count - 1 (C order), each followed by a newline, appended to
@@ -84,15 +87,16 @@ uint64_t mr_h5_reader_bytes(const mr_h5_reader *reader);
  */
 typedef enum mr_h5_kind {
     MR_H5_NUMBERS = 0,
-    MR_H5_U64 = 1,    /* of 8 bytes, unsigned */
-    MR_H5_STRINGS = 2 /* fixed size, padded with zeros; UTF-8 where all of it is */
+    MR_H5_U64 = 1,     /* of 8 bytes, unsigned */
+    MR_H5_STRINGS = 2, /* fixed size, padded with zeros; UTF-8 */
+    MR_H5_BYTES = 3    /* the same, of any bytes: called ASCII, which nobody checks */
 } mr_h5_kind;
 
 typedef struct mr_h5_plan {
     const char *name; /* path in the file; groups on the way are made */
     mr_h5_kind kind;
     mr_element element;   /* MR_H5_NUMBERS */
-    uint64_t string_size; /* MR_H5_STRINGS */
+    uint64_t string_size; /* MR_H5_STRINGS, MR_H5_BYTES */
     mr_dims dims;
     mr_dims chunk;     /* axes 0: contiguous */
     unsigned compress; /* deflate with shuffle, 1 to 9; 0: none. Needs a chunk */
@@ -115,6 +119,8 @@ mr_status mr_h5_text(mr_h5_file *file, int number, const char *name, const char 
 mr_status mr_h5_integer(mr_h5_file *file, int number, const char *name, int64_t value,
                         mr_error *error);
 
+/* Bytes of one element. */
+size_t mr_h5_element_size(const mr_h5_plan *plan);
 /* A chunk's bytes as they lie on disk. Thread-safe; `to` has room for mr_h5_pack_most. */
 size_t mr_h5_pack_most(const mr_h5_plan *plan);
 mr_status mr_h5_pack(const mr_h5_plan *plan, const void *chunk, void *to, size_t *size,

@@ -4,6 +4,7 @@
 
 #include "output/number.h"
 #include "output/rows.h"
+#include "output/schema.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,8 @@ void mr_writer_prepare(mr_writer *writer)
         named[i] = mr_writer_column(writer, i);
     writer->named = named;
     writer->named_count = named ? count : 0;
+    if (mr_format_is_typed(writer->format))
+        mr_schema_create(&writer->schema);
 }
 
 void mr_writer_release(mr_writer *writer)
@@ -71,6 +74,7 @@ void mr_writer_release(mr_writer *writer)
     free(writer->named);
     writer->named = NULL;
     writer->named_count = 0;
+    mr_schema_destroy(&writer->schema);
 }
 
 static void put(const char *words, mr_text *text)
@@ -87,6 +91,8 @@ void mr_writer_open(const mr_writer *writer, mr_text *text)
         mr_binary_header(text);
     else if (writer->format == MR_FORMAT_TSV && writer->layout)
         put(writer->layout->open, text);
+    else if (writer->format == MR_FORMAT_NPY)
+        mr_schema_npy(writer->schema, text);
 }
 
 void mr_writer_close(const mr_writer *writer, mr_text *text)
@@ -135,6 +141,10 @@ void mr_writer_row(const mr_writer *writer, bool first, const mr_row *row, const
     case MR_FORMAT_BINARY:
         mr_binary_row(row, text);
         break;
+    case MR_FORMAT_HDF5:
+    case MR_FORMAT_NPY:
+        mr_schema_row(writer->schema, row, text);
+        break;
     }
 }
 
@@ -144,18 +154,20 @@ typedef struct word {
 } word;
 
 static const word names[] = {
-    {"tsv", MR_FORMAT_TSV},
-    {"csv", MR_FORMAT_CSV},
-    {"json", MR_FORMAT_JSON},
-    {"binary", MR_FORMAT_BINARY},
+    {"tsv", MR_FORMAT_TSV},       {"csv", MR_FORMAT_CSV},   {"json", MR_FORMAT_JSON},
+    {"binary", MR_FORMAT_BINARY}, {"hdf5", MR_FORMAT_HDF5}, {"npy", MR_FORMAT_NPY},
 };
 
 static const word endings[] = {
-    {".csv", MR_FORMAT_CSV},
-    {".json", MR_FORMAT_JSON},
-    {".jsonl", MR_FORMAT_JSON},
-    {".bin", MR_FORMAT_BINARY},
+    {".csv", MR_FORMAT_CSV},    {".json", MR_FORMAT_JSON}, {".jsonl", MR_FORMAT_JSON},
+    {".bin", MR_FORMAT_BINARY}, {".h5", MR_FORMAT_HDF5},   {".hdf5", MR_FORMAT_HDF5},
+    {".npy", MR_FORMAT_NPY},
 };
+
+bool mr_format_is_typed(mr_format format)
+{
+    return format == MR_FORMAT_HDF5 || format == MR_FORMAT_NPY;
+}
 
 bool mr_format_of_name(const char *name, mr_format *format)
 {

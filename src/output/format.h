@@ -11,9 +11,15 @@
 typedef enum mr_format {
     MR_FORMAT_TSV = 0,
     MR_FORMAT_CSV = 1,
-    MR_FORMAT_JSON = 2,  /* one object a line */
-    MR_FORMAT_BINARY = 3 /* see docs/cli.md */
+    MR_FORMAT_JSON = 2,   /* one object a line */
+    MR_FORMAT_BINARY = 3, /* see docs/cli.md */
+    MR_FORMAT_HDF5 = 4,   /* columns: see output/schema.h */
+    MR_FORMAT_NPY = 5
 } mr_format;
+
+/* Whether all rows of a format have the same columns, each of one type: a file then begins with how
+ * many rows there are, or is more than rows, so that it can only be one file. */
+bool mr_format_is_typed(mr_format format);
 
 /*
  * The binary format. All numbers are little-endian, nothing is padded.
@@ -43,10 +49,11 @@ void mr_text_free(mr_text *text);
 /* How the rows of one job are written. All borrowed. */
 typedef struct mr_writer {
     mr_format format;
-    const char *key_name;    /* of cell 0 */
-    const char *columns;     /* of the others, with commas between; see below */
-    const mr_layout *layout; /* only for tsv; NULL: plain */
-    struct mr_column *named; /* all names, found once: see mr_writer_prepare */
+    const char *key_name;     /* of cell 0 */
+    const char *columns;      /* of the others, with commas between; see below */
+    const mr_layout *layout;  /* only for tsv; NULL: plain */
+    struct mr_column *named;  /* all names, found once: see mr_writer_prepare */
+    struct mr_schema *schema; /* of a typed format: see output/schema.h */
     unsigned named_count;
 } mr_writer;
 
@@ -58,7 +65,8 @@ typedef struct mr_writer {
  */
 
 /* Finds the names of all columns, once instead of for each row; what is shown stays the same, also
- * without it or when there is no memory. Undone by mr_writer_release. */
+ * without it or when there is no memory. A typed format gets its schema here, or none when there is
+ * no memory. Undone by mr_writer_release. */
 void mr_writer_prepare(mr_writer *writer);
 void mr_writer_release(mr_writer *writer);
 
@@ -76,7 +84,8 @@ void mr_writer_row(const mr_writer *writer, bool first, const mr_row *row, const
 
 /* The name of a format, and back; false where there is none of that name. */
 bool mr_format_of_name(const char *name, mr_format *format);
-/* The format that a path's ending asks for: tsv txt csv json jsonl bin; tsv for others. */
+/* The format that a path's ending asks for: tsv txt csv json jsonl bin h5 hdf5 npy; tsv for others.
+ */
 mr_format mr_format_of_path(const char *path);
 
 #endif

@@ -17,8 +17,26 @@ static mr_status set_format(mr_target *target, const char *path, const char *for
     target->format = path ? mr_format_of_path(path) : MR_FORMAT_TSV;
     if (format && !mr_format_of_name(format, &target->format))
         return mr_error_set(error, MR_USAGE,
-                            "unknown format: %s: choose one of tsv, csv, json, binary", format);
+                            "unknown format: %s: choose one of tsv, csv, json, binary, hdf5, npy",
+                            format);
     return MR_OK;
+}
+
+/* HDF5 is written all over the file, and says in many places where the rest is. */
+static mr_status check_kind(const mr_target *target, mr_error *error)
+{
+    bool whole = target->format == MR_FORMAT_HDF5 ? target->kind == MR_TARGET_FILE
+                                                  : target->kind != MR_TARGET_DIRECTORY;
+    if (!mr_format_is_typed(target->format) || whole)
+        return MR_OK;
+    const char *name = target->format == MR_FORMAT_HDF5 ? "hdf5" : "npy";
+    if (target->kind == MR_TARGET_STDOUT)
+        return mr_error_set(error, MR_USAGE, "wrong options: %s needs a file: give --output a name",
+                            name);
+    return mr_error_set(error, MR_USAGE,
+                        "wrong options: %s needs a file, and %s is %s: choose another name or "
+                        "--format",
+                        name, target->path, target->kind == MR_TARGET_DEVICE ? "none" : "a folder");
 }
 
 /* Without the slashes at its end; *slash tells whether there were any. */
@@ -60,8 +78,10 @@ mr_status mr_target_of(mr_target *target, const char *path, const char *format, 
     bool slash;
     struct stat found;
     *target = (mr_target){.kind = MR_TARGET_STDOUT, .overwrite = overwrite};
-    if (!path || strcmp(path, "-") == 0)
-        return set_format(target, NULL, format, error);
+    if (!path || strcmp(path, "-") == 0) {
+        MR_TRY(set_format(target, NULL, format, error));
+        return check_kind(target, error);
+    }
     MR_TRY(set_path(target, path, &slash, error));
     MR_TRY(set_format(target, target->path, format, error));
     bool exists = stat(target->path, &found) == 0;
@@ -73,7 +93,7 @@ mr_status mr_target_of(mr_target *target, const char *path, const char *format, 
         target->kind = MR_TARGET_FILE;
     if (target->kind != MR_TARGET_DEVICE)
         follow(target);
-    return MR_OK;
+    return check_kind(target, error);
 }
 
 static mr_status cannot(const mr_target *target, const char *cause, mr_error *error)

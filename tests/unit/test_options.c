@@ -182,7 +182,7 @@ static void test_errors(void)
         {"x --sort keys", NULL, NULL, "bad value: --sort keys: give one of key|value|none"},
         {"x --sort key|value", NULL, NULL,
          "bad value: --sort key|value: give one of key|value|none"},
-        {"x -f xml", NULL, NULL, "bad value: --format xml: give one of tsv|csv|json|binary"},
+        {"x -f xml", NULL, NULL, "bad value: --format xml: give one of tsv|csv|json|binary|hdf5|npy"},
         {"x --output=", NULL, NULL, "bad value: --output : give a PATH"},
         {"x -o", NULL, NULL, "option needs a value: -o: give it a PATH"},
         {"x --quiet=1", NULL, NULL, "option takes no value: --quiet: leave '1' out"},

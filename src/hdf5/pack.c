@@ -1,0 +1,54 @@
+/* hdf5/pack.c: chunks as they lie on disk: shuffled and deflated, as the library's own filters do
+ * it, but on any thread. */
+#include "hdf5/writing.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+size_t mr_h5_element_size(const mr_h5_plan *plan)
+{
+    if (plan->kind == MR_H5_NUMBERS)
+        return mr_element_size(plan->element);
+    return plan->kind == MR_H5_U64 ? sizeof(uint64_t) : plan->string_size;
+}
+
+static size_t chunk_bytes(const mr_h5_plan *plan)
+{
+    return mr_dims_count(&plan->chunk) * mr_h5_element_size(plan);
+}
+
+size_t mr_h5_pack_most(const mr_h5_plan *plan)
+{
+    size_t bytes = chunk_bytes(plan);
+    return plan->compress ? compressBound(bytes) : bytes;
+}
+
+/* First the first byte of all elements, then the second, and so on. */
+static void shuffle(const unsigned char *from, size_t count, size_t size, unsigned char *to)
+{
+    for (size_t byte = 0; byte < size; byte++)
+        for (size_t i = 0; i < count; i++)
+            *to++ = from[i * size + byte];
+}
+
+mr_status mr_h5_pack(const mr_h5_plan *plan, const void *chunk, void *to, size_t *size,
+                     mr_error *error)
+{
+    size_t element = mr_h5_element_size(plan), bytes = chunk_bytes(plan);
+    if (!plan->compress) {
+        memcpy(to, chunk, bytes);
+        *size = bytes;
+        return MR_OK;
+    }
+    unsigned char *shuffled = malloc(bytes ? bytes : 1);
+    uLongf packed = compressBound(bytes);
+    bool done = false;
+    if (shuffled) {
+        shuffle(chunk, bytes / element, element, shuffled);
+        done = compress2(to, &packed, shuffled, bytes, (int)plan->compress) == Z_OK;
+    }
+    free(shuffled);
+    *size = packed;
+    return done ? MR_OK : mr_error_set(error, MR_NO_MEMORY, "out of memory: packing a chunk");
+}
