@@ -48,7 +48,8 @@ static void merge(const mr_fold *self, void *accumulator, const void *other)
 
 static const mr_fold fold = {
     .name = "columns",
-    .columns = "u64,f64,mixed,large,text,gap,a/b,text,nothing,,.",
+    .columns = "u64,f64,mixed,large,text,gap,a/b,text,Gr\xc3\xb6\xc3\x9f"
+               "e '\\,,.",
     .size = sizeof(int64_t),
     .merge = merge,
     .show = show,
