@@ -4,7 +4,8 @@
  *
  * An mr_exact is plain memory without pointers, and all zeros is the empty sum: it can be an
  * accumulator, be part of one, and be moved with memcpy. It is large (see its size); where that
- * matters and a bound on the error will do, MR_SUM_F64 keeps 72 bytes.
+ * matters and a bound on the error will do, MR_SUM_F64 keeps 72 bytes. The words of a sum depend on
+ * how its terms came; what is read from it does not.
  *
  * Infinities and NaN: a NaN among the terms, or infinities of both signs, make NaN; one infinity
  * makes that infinity. Sums in between never overflow; a result too large for a double is infinite.
@@ -43,6 +44,9 @@ MR_API double mr_exact_mean(const mr_exact *sum, uint64_t count);
  * count <= less. */
 MR_API double mr_exact_variance(const mr_exact *sum, const mr_exact *squares, uint64_t count,
                                 uint64_t less);
+/* Local. Its square root, rounded once too: it may be finite where the variance is not. */
+MR_API double mr_exact_deviation(const mr_exact *sum, const mr_exact *squares, uint64_t count,
+                                 uint64_t less);
 
 /* A fold whose accumulators are mr_exact: for mr_dense, and for keys that are few. */
 MR_API extern const mr_fold mr_fold_exact_f64;

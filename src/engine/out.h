@@ -59,7 +59,7 @@ typedef struct mr_out_self {
     const mr_plan *plan;   /* of the input whose places are kept */
     const mr_pairs *pairs; /* the pairs that a kernel looks at */
     uint64_t group_place;  /* of the first value of a group */
-    uint64_t block_place;  /* of the block's first byte */
+    uint64_t block_place;  /* of the first byte of the block's file */
     const char *last_record;
     uint64_t turn; /* pairs put for that record */
 } mr_out_self;
@@ -69,6 +69,8 @@ typedef struct mr_out_self {
 mr_status mr_out_create(mr_out_self **self, const mr_app *app, mr_store *store, uint64_t cache,
                         uint64_t most, int thread, int threads, mr_error *error);
 void mr_out_destroy(mr_out_self **self);
+/* Where dense keys are folded: the app's `dense_count` accumulators, which stay the caller's. */
+void mr_out_set_dense(mr_out_self *self, void *accumulators);
 
 /* Around each block: where positions come from, and where its lines end. */
 void mr_out_begin_block(mr_out_self *self, const mr_block *block);
