@@ -38,10 +38,6 @@ def hexed(value):
     if rest == 0:
         return sign + "0x0p+0"
     mantissa, exponent = rest.hex().split("p")
-    if mantissa.startswith("0x0."):  # python keeps the exponent of numbers below the normal ones
-        rest, exponent = rest * 2.0**60, -60
-        mantissa, more = rest.hex().split("p")
-        exponent += int(more)
     mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
     return f"{sign}{mantissa}p{int(exponent):+d}"
 
@@ -86,7 +82,17 @@ def any_array(kind, shape):
         return np.asarray(array, dtype=dtype)
 
 
-class Npy(drive.Case):
+class Case(drive.Case):
+    def alone(self, args, want, blocks=("1", None)):
+        """Without mpirun: most of what is read does not know of ranks."""
+        self.at([(0, 1 + i % 2, block) for i, block in enumerate(blocks)], args, want)
+
+    def with_ranks(self, args, want, blocks=("1", None)):
+        self.alone(args, want, blocks)
+        self.at([(2, 2, blocks[0]), (3, 1, blocks[-1])], args, want)
+
+
+class Npy(Case):
     def test_every_kind_and_order(self):
         names, want = [], b""
         for number, kind in enumerate(NEAREST):
@@ -98,7 +104,7 @@ class Npy(drive.Case):
                 np.save(self.path(name), array)
                 names.append(name)
                 want += lines(name, array)
-        self.at([(0, 1, None), (0, 2, "40"), (3, 1, "1")], [plugin("rows"), *names], want)
+        self.with_ranks([plugin("rows"), *names], want)
 
     def test_every_shape_and_version(self):
         for turn, shape in enumerate([(), (7,), (0,), (4, 0), (0, 3), (3, 1), (4, 2, 3), (3, 2, 1, 2, 2)]):
@@ -107,18 +113,18 @@ class Npy(drive.Case):
                 with open(self.path("a.npy"), "wb") as file:
                     np.lib.format.write_array(file, array, version=(1 + turn % 3, 0))
                 want = lines("a.npy", array)
-                self.at([(0, 1, None), (0, 2, "1")], [plugin("rows"), "a.npy"], want)
+                self.alone([plugin("rows"), "a.npy"], want, ("1",))
         array = any_array("<f4", (1000, 7, 3))
         for order in "CF":
             np.save(self.path("big.npy"), np.asarray(array, order=order))
-            self.everywhere([plugin("rows"), "big.npy"], lines("big.npy", array), (None, "100", "5K"))
+            self.alone([plugin("rows"), "big.npy"], lines("big.npy", array), (None, "100", "5K"))
 
     def test_wanted_elements(self):
         array = SOME.integers(-100, 100, (6, 2)).astype("<i2")
         np.save(self.path("a.npy"), array)
         for element in ELEMENTS:
             want = lines("a.npy", array, element)
-            self.somewhere([plugin("rows"), "--element", element, "a.npy"], want)
+            self.alone([plugin("rows"), "--element", element, "a.npy"], want, ("1",))
         for bad, element in ((2**31, "i32"), (0.5, "i64"), (1e300, "f32"), (1j, "f64"), (np.nan, "i32")):
             np.save(self.path("bad.npy"), np.array([[0], [1], [bad]]))
             said = self.bad(3, "bad.npy", [plugin("rows"), "--element", element, "bad.npy"])
@@ -143,7 +149,7 @@ class Npy(drive.Case):
         self.bad(3, "no plain numbers", [plugin("rows"), "text.npy"])
 
 
-class Hdf5(drive.Case):
+class Hdf5(Case):
     def make(self, **arrays):
         with h5py.File(self.path("a.h5"), "a") as file:
             for name, how in arrays.items():
@@ -158,8 +164,8 @@ class Hdf5(drive.Case):
                   extra=(array, {"chunks": (9, 9, 9), "maxshape": (None, None, None)}))  # fmt: skip
         for name in ("plain", "one", "odd", "whole", "packed", "extra"):
             want = lines(f"a.h5:/{name}", array)
-            self.at([(0, 1, None), (0, 2, "1"), (2, 1, "3K")], [plugin("rows"), f"a.h5:/{name}"], want)
-        self.everywhere([plugin("rows"), "a.h5:/odd"], lines("a.h5:/odd", array), ("1", "1K", "30K", None))
+            self.alone([plugin("rows"), f"a.h5:/{name}"], want)
+        self.with_ranks([plugin("rows"), "a.h5:/odd"], lines("a.h5:/odd", array), ("1", "1K", None))
 
     def test_kinds_and_wanted_elements(self):
         for kind in NEAREST:
@@ -168,9 +174,9 @@ class Hdf5(drive.Case):
         with h5py.File(self.path("a.h5")) as file:
             for name in sorted(file):
                 want += lines(f"a.h5:/{name}", file[name][()])
-        self.at([(0, 1, None), (2, 1, "9")], [plugin("rows"), "a.h5:/*"], want)
+        self.alone([plugin("rows"), "a.h5:/*"], want)
         self.make(single=np.float64(3), vector=np.arange(5))
-        self.briefly([plugin("rows"), "--element", "f64", "a.h5:/single", "a.h5:/vector"],
+        self.alone([plugin("rows"), "--element", "f64", "a.h5:/single", "a.h5:/vector"],
                      lines("a.h5:/single", np.float64(3)) + lines("a.h5:/vector", np.arange(5), "f64"))  # fmt: skip
 
     def test_parts_globs_and_files(self):
@@ -182,27 +188,27 @@ class Hdf5(drive.Case):
             file["run1"] = array[20:]
         np.save(self.path("c.npy"), array[:5])
         want = lines("a.h5:/run1", array) + lines("a.h5:/run2", array[:9])
-        self.briefly([plugin("rows"), "a.h5:/run*"], want)
+        self.alone([plugin("rows"), "a.h5:/run*"], want)
         want = lines("a.h5:/run1", array) + lines("b.h5:/run1", array[20:])
-        self.briefly([plugin("rows"), "*.h5:/run1"], want)
-        self.briefly([plugin("rows"), "b.h5", "c.npy"], lines("b.h5:/run1", array[20:]) + lines("c.npy", array[:5]))
-        for slab in ("[5:23,:]", "[:,1:3]", "[-9:,2:]", "[3:4,0:1]", "[50:50,:]"):
+        self.alone([plugin("rows"), "*.h5:/run1"], want)
+        self.alone([plugin("rows"), "b.h5", "c.npy"], lines("b.h5:/run1", array[20:]) + lines("c.npy", array[:5]))
+        for slab in ("[5:23,:]", "[-9:,1:3]", "[50:50,:]"):
             name = "a.h5:/run1" + slab
-            self.briefly([plugin("rows"), name], lines(name, eval("array" + slab)), ("1", "100", None))
+            self.alone([plugin("rows"), name], lines(name, eval("array" + slab)), ("100",))
         self.write("list", "# inputs\na.h5:/run2\nc.npy\n")
-        self.briefly([plugin("rows"), "@list"], lines("a.h5:/run2", array[:9]) + lines("c.npy", array[:5]))
+        self.alone([plugin("rows"), "@list"], lines("a.h5:/run2", array[:9]) + lines("c.npy", array[:5]))
         os.mkdir(self.path("in"))
         os.rename(self.path("b.h5"), self.path("in/b.h5"))
         os.rename(self.path("c.npy"), self.path("in/c.npy"))
-        self.briefly([plugin("rows"), "in"], lines("in/b.h5:/run1", array[20:]) + lines("in/c.npy", array[:5]))
+        self.alone([plugin("rows"), "in"], lines("in/b.h5:/run1", array[20:]) + lines("in/c.npy", array[:5]))
 
     def test_tables(self):
         table = np.zeros(50, dtype=[("mass", "f4"), ("name", "S4"), ("n", ">i2"), ("z", "f8")])
         table["mass"], table["n"], table["z"] = SOME.random(50), range(50), SOME.random(50)
         self.make(t=(table, {"chunks": (8,)}))
         numbers = np.stack([table["mass"], table["n"], table["z"]], 1)
-        self.briefly([plugin("rows"), "a.h5:/t"], lines("a.h5:/t", numbers, "f64", ["mass", "n", "z"]))
-        self.briefly([plugin("rows"), "a.h5:/t.n"], lines("a.h5:/t.n", table["n"]))
+        self.alone([plugin("rows"), "a.h5:/t"], lines("a.h5:/t", numbers, "f64", ["mass", "n", "z"]))
+        self.alone([plugin("rows"), "a.h5:/t.n"], lines("a.h5:/t.n", table["n"]))
 
     def test_strings_are_text(self):
         words = ["to be", "or not", "", "to be"]
@@ -210,21 +216,21 @@ class Hdf5(drive.Case):
                   variable=(words, {"dtype": h5py.string_dtype()}), numbers=np.arange(3.0))  # fmt: skip
         want = b"be\t2\nnot\t1\nor\t1\nto\t2\n"
         for name in ("fixed", "variable"):
-            self.briefly(["wordcount", f"a.h5:/{name}"], want)
-        self.briefly(["wordcount", "a.h5:/chunked"], want.replace(b"2", b"1998").replace(b"1\n", b"999\n"))
+            self.alone(["wordcount", f"a.h5:/{name}"], want)
+        self.alone(["wordcount", "a.h5:/chunked"], want.replace(b"2", b"1998").replace(b"1\n", b"999\n"))
         self.write("more.txt", "to be")
-        self.briefly(["wordcount", "a.h5:/fixed", "more.txt"], want.replace(b"2", b"3"))
-        self.bad(3, "a.h5:/numbers", ["wordcount", "a.h5:/numbers"], 2)
-        self.bad(3, "a.h5:/fixed", [plugin("rows"), "a.h5:/fixed"], 2)
+        self.alone(["wordcount", "a.h5:/fixed", "more.txt"], want.replace(b"2", b"3"))
+        self.bad(3, "a.h5:/numbers", ["wordcount", "a.h5:/numbers"])
+        self.bad(3, "a.h5:/fixed", [plugin("rows"), "a.h5:/fixed"])
         np.save(self.path("a.npy"), np.arange(3))
         self.bad(3, "holds numbers", ["wordcount", "a.npy"])
 
     def test_errors(self):
         self.make(x=np.zeros((9, 3)), y=np.zeros((9, 4)), big=(np.zeros((99, 3)), {"chunks": (9, 3)}))
-        self.bad(3, "/y", [plugin("rows"), "a.h5:/nothing"], 3)
+        self.bad(3, "/y", [plugin("rows"), "a.h5:/nothing"], 2)
         self.bad(3, "none.h5", [plugin("rows"), "none.h5:/x"])
         self.bad(3, "none*.h5", [plugin("rows"), "none*.h5:/x"])
-        said = self.bad(3, "rows differ", [plugin("rows"), "a.h5:/x", "a.h5:/y"], 2)
+        said = self.bad(3, "rows differ", [plugin("rows"), "a.h5:/x", "a.h5:/y"])
         for part in ("a.h5:/x", "(3,)", "a.h5:/y", "(4,)"):
             self.assertIn(part, said)
         said = self.bad(1, "wrong row", [plugin("rows"), "--fail", "70", "a.h5:/big"], 2)
@@ -241,15 +247,15 @@ class Hdf5(drive.Case):
             self.assertIn(b"216 bytes", said)
 
 
-class Csv(drive.Case):
+class Csv(Case):
     def csv(self, text, name="a.csv"):
         return self.write(name, text)
 
     def places(self, text, first):
-        """Where lines with something in them begin, from line `first` on."""
+        """Where lines with something in them begin, from line `first` on; tabs are something."""
         places, at = [], 0
         for number, line in enumerate(text.encode().splitlines(keepends=True)):
-            if number >= first and line.strip():
+            if number >= first and line.strip(b"\r\n "):
                 places.append(at)
             at += len(line)
         return places
@@ -258,7 +264,7 @@ class Csv(drive.Case):
         self.csv(text, name)
         rows = np.array(rows, dtype="f8")
         want = lines(name, rows, "f64", names, self.places(text, first))
-        self.at([(0, 1, None), (0, 2, "1"), (3, 1, "7")], [plugin("rows"), name], want)
+        self.alone([plugin("rows"), name], want, ("1", "7", None))
 
     def test_variants(self):
         nan = np.nan
@@ -275,10 +281,10 @@ class Csv(drive.Case):
         self.expect("7\n", [[7]], first=0)
         self.expect("a,b\n,1\n,2\n", [[nan, 1], [nan, 2]], ["a", "b"])
         self.csv("\ufeffa,b\n1,2\n")
-        self.somewhere([plugin("rows"), "a.csv"], lines("a.csv", [[1, 2]], "f64", ["a", "b"], [7]))
+        self.alone([plugin("rows"), "a.csv"], lines("a.csv", [[1, 2]], "f64", ["a", "b"], [7]))
         for empty in ("", "\n\n", "a,b\n"):
             self.csv(empty)
-            self.somewhere([plugin("rows"), "a.csv"], b"")
+            self.alone([plugin("rows"), "a.csv"], b"")
 
     def test_numbers_as_numpy_reads_them(self):
         texts = [repr(float(x)) for x in any_array("f8", (300,))]
@@ -299,15 +305,15 @@ class Csv(drive.Case):
             self.csv(text, name)
             want += lines(name, array, "f64", "abc", self.places(text, bool(header)))
             names.append(name)
-        self.everywhere([plugin("rows"), *names], want, ("1K", "9K", None))
+        self.with_ranks([plugin("rows"), *names], want, ("1K", "9K", None))
         with open(self.path("0.csv.gz"), "wb") as file:
             file.write(gzip.compress(self.read("0.csv")))
         np.save(self.path("a.npy"), array)
         packed = want[: want.index(b"1.csv ")].replace(b"0.csv ", b"0.csv.gz ")
         more = lines("a.npy", array, "f64", "abc")
-        self.briefly([plugin("rows"), "0.csv.gz", "a.npy"], packed + more, ("3K", None))
+        self.alone([plugin("rows"), "0.csv.gz", "a.npy"], packed + more, ("3K", None))
         f32 = lines("a.npy", array, "f32", "abc")
-        self.somewhere([plugin("rows"), "--element", "f32", "a.npy", "0.csv"],
+        self.alone([plugin("rows"), "--element", "f32", "a.npy", "0.csv"],
                        f32 + lines("0.csv", array, "f32", "abc", self.places(self.read("0.csv").decode(), 1)))  # fmt: skip
 
     def test_sets_keep_the_order_of_the_input(self):
@@ -321,15 +327,15 @@ class Csv(drive.Case):
         want = "".join(
             f"{k}\t" + "".join(f"{i} " for i in np.nonzero(keys == k)[0]) * 3 + "\n" for k in range(5)
         )
-        self.everywhere([plugin("rows_sets"), *inputs], want.encode(), ("1", "300", None))
+        self.with_ranks([plugin("rows_sets"), *inputs], want.encode(), ("1", "300", None))
         sums = "".join(f"{k}\t{3 * np.nonzero(keys == k)[0].sum()}\n" for k in range(5))
-        self.briefly([plugin("rows_sets"), "--folded", *inputs], sums.encode())
+        self.alone([plugin("rows_sets"), "--folded", *inputs], sums.encode())
 
     def test_errors(self):
         filler = "1,2\n" * 300000
         self.csv("a,bee\n" + filler + "3,four\n")
         place = len("a,bee\n" + filler) + 2
-        for ranks in (0, 3):
+        for ranks in (0, 2):
             said = self.bad(3, f"a.csv at byte {place}", [plugin("rows"), "a.csv"], ranks)
             self.assertIn('column bee: "four"', said)
         self.csv("a,b\n" + filler + "1,2,3\n")
@@ -340,13 +346,13 @@ class Csv(drive.Case):
         self.bad(3, "no column", [plugin("rows"), "a.csv"])
         self.csv("a,b\n1,2\n")
         self.csv("a,c\n1,2\n", "b.csv")
-        said = self.bad(3, "columns differ", [plugin("rows"), "a.csv", "b.csv"], 2)
+        said = self.bad(3, "columns differ", [plugin("rows"), "a.csv", "b.csv"])
         for part in ("a.csv", "b.csv", "b in", "c in"):
             self.assertIn(part, said)
         self.csv("a,b,c\n1,2,3\n", "b.csv")
-        self.bad(3, "rows differ", [plugin("rows"), "a.csv", "b.csv"], 2)
+        self.bad(3, "rows differ", [plugin("rows"), "a.csv", "b.csv"])
         self.csv("a\n0.5\n")
-        said = self.bad(3, "a.csv at byte 2", [plugin("rows"), "--element", "i32", "a.csv"])
+        self.bad(3, "a.csv at byte 2", [plugin("rows"), "--element", "i32", "a.csv"])
         self.bad(1, "a.csv at byte 2", [plugin("rows"), "--fail", "2", "a.csv"])
         result = self.run_mapred([plugin("rows"), "--crash", "2", "a.csv"])
         self.assertIn(b"a.csv bytes 2-2, row at 2", result.err)
