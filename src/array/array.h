@@ -19,6 +19,8 @@ struct mr_array {
     mr_element element;
     mr_dims dims;
     mr_dims chunk; /* the tiles it is worked in, as many axes as dims; never larger than dims */
+    bool chunked;  /* by mr_array_rechunk, here or in an operand of this shape */
+    bool moves;    /* it or what it is made of has a transpose: tiles are better square */
     mr_array *operands[MR_ARRAY_OPERANDS]; /* each holds one reference */
     unsigned operand_count;
     unsigned references;
@@ -40,12 +42,30 @@ struct mr_array_kind {
     mr_status (*fill)(const mr_array *self, mr_evaluator *evaluator, const mr_box *box,
                       const void *const *values, void *into, mr_error *error);
     void (*destroy)(mr_array *self); /* frees `own`; NULL: nothing to free */
+    /* Without operands, and as cheap for a few KiB at a time as for a whole tile. */
+    bool strips;
+    /* Element by element: `fill` is called for up to MR_STRIP elements at a time. Each of `values`
+     * has as many as the box, or a single one where the operand's box has one. */
+    bool fused;
+    /* Only another look at the box that it needs: the distances (bytes) between neighbours along
+     * its own axes from those along its operand's. */
+    void (*restride)(const mr_array *self, const int64_t *operand, int64_t *strides);
+    bool shift; /* its elements have the order of the box that it needs */
 };
+
+#define MR_STRIP 2048
 
 /* Local. A new node, with one reference held by the job's list; takes a reference of each operand.
  * NULL: no memory, recorded. */
 mr_array *mr_array_create(mr_job *job, const mr_array_kind *kind, mr_element element, mr_dims dims,
                           mr_array *const *operands, unsigned count);
+/* Local. The same for one without operands whose `own` is a copy of these bytes, which
+ * mr_array_free_own frees; looks at element and shape first. */
+mr_array *mr_array_create_with(mr_job *job, const mr_array_kind *kind, mr_element element,
+                               mr_dims dims, const void *own, size_t size);
+void mr_array_free_own(mr_array *self);
+/* Local. Whether there can be such an array (less than 2^60 bytes); records an error if not. */
+bool mr_array_is_possible(mr_job *job, mr_element element, const mr_dims *dims);
 /* Local. Records an error about operands, names their shapes and elements, returns NULL:
  * `WHAT: f64 (10, 20) and i32 (3): TO DO`. */
 mr_array *mr_array_refuse(const char *what, const char *todo, const mr_array *a, const mr_array *b);
@@ -66,6 +86,10 @@ extern const mr_array_kind mr_array_kept;
 mr_kept_array *mr_array_memory(const mr_array *array);
 /* Collective. A kept array whose values are yet to be filled in (zeros). */
 mr_array *mr_array_reserve(mr_job *job, mr_element element, mr_dims dims, bool everywhere);
+/* Local. The same with the ranges of all ranks given (ranks + 1 numbers; NULL: everywhere). Where
+ * there is no memory that is recorded and `values` is NULL: every rank has the node, and all agree
+ * before they compute anything. */
+mr_array *mr_array_keep_here(mr_job *job, mr_element element, mr_dims dims, const uint64_t *starts);
 /* Where the rows of an array of `rows` rows begin on rank r. */
 uint64_t mr_array_row_start(const mr_job *job, uint64_t rows, int rank);
 
