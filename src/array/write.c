@@ -84,6 +84,9 @@ static mr_status begin(mr_array_output *o, const char *path, const mr_array_plan
     for (size_t i = 0; i < o->count; i++)
         o->plans[i] = plan_of(o->job, &plans[i]);
     MR_TRY(path ? open_other(o, path) : open_own(o));
+    for (size_t i = 0; i < o->count; i++)
+        if (o->target.format == MR_FORMAT_NPY && o->plans[i].compress == 0)
+            o->plans[i].chunk.axes = 0; /* tiles of any size will do */
     return mr_saving_begin(&o->saving, o->job, &o->target, o->commit, o->plans, o->count);
 }
 
