@@ -37,7 +37,7 @@ struct mr_job {
     mr_inputs read;      /* by sets made from inputs */
     mr_plan *plan;       /* of the job's inputs; NULL for a driver */
     mr_store *store;     /* after the map, what this rank folded; after combining, what it owns */
-    unsigned char *dense;
+    struct mr_dense *dense; /* of dense keys */
     mr_order order;
     mr_target target;
     mr_commit *commit; /* rank 0 */
