@@ -119,6 +119,7 @@ static void choose_chunk(mr_array *array)
     for (unsigned i = 0; i < array->operand_count; i++) {
         const mr_array *operand = array->operands[i];
         array->moves = array->moves || operand->moves;
+        array->spread = array->spread || operand->spread;
         if (!operand->chunked || array->chunked ||
             memcmp(&operand->dims, &array->dims, sizeof array->dims) != 0)
             continue;

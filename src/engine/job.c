@@ -55,10 +55,11 @@ static mr_status check_order(mr_job *job)
             "wrong options: %s: it writes lines in the order of the input: leave out "
             "--sort, --reverse and --top",
             job->app.name);
-    if (settings->format && job->target.format != MR_FORMAT_TSV)
+    bool typed = mr_format_is_typed(job->target.format);
+    if (typed || (settings->format && job->target.format != MR_FORMAT_TSV))
         return mr_error_set(job->error, MR_USAGE,
-                            "wrong options: %s: it writes lines of text: leave out --format",
-                            job->app.name);
+                            "wrong options: %s: it writes lines of text: leave out --format%s",
+                            job->app.name, typed ? ", and endings such as .h5" : "");
     job->target.format = MR_FORMAT_TSV;
     return MR_OK;
 }
@@ -211,6 +212,7 @@ static void end_job(mr_job *job)
     mr_store_destroy(&job->store);
     mr_dense_destroy(&job->dense);
     mr_plan_destroy(&job->plan);
+    mr_plan_rows_free(job);
     for (int i = 0; i < job->name_count; i++)
         free(job->names[i]);
     mr_signals_remove();
