@@ -92,15 +92,15 @@ static mr_status fill(void *context, const mr_box *box, void *values)
 
 /* ---- Colours ---- */
 
-/* From step to step: deep blue, white, gold, black, and back to blue; the further out, the faster.
+/* With more steps: deep blue, white, gold, black, and back to blue, the slower the more there are.
  */
 static void make_palette(const state *s)
 {
     static const double stops[][4] = {{0, 0, 7, 100},        {0.16, 32, 107, 203},
                                       {0.42, 237, 255, 255}, {0.6425, 255, 170, 0},
                                       {0.8575, 0, 2, 0},     {1, 0, 7, 100}};
-    for (int64_t n = 0; n < s->iterations; n++) {
-        const double turns = log2((double)n + 2) / 4, at = turns - floor(turns);
+    for (int64_t n = 1; n < s->iterations; n++) {
+        const double turns = log2((double)n) / 6, at = turns - floor(turns);
         int i = 0;
         while (at > stops[i + 1][0])
             i++;
@@ -141,12 +141,19 @@ static mr_status write_picture(mr_job *job, state *s)
 
 /* ---- The job ---- */
 
+/* The file is begun before the work is: what can't be written is told at once. */
 static mr_status write_steps(mr_job *job, state *s)
 {
     const mr_dims dims = MR_DIMS2((uint64_t)s->height, (uint64_t)s->width);
-    const mr_array_file file = {.dataset = "iterations"};
-    mr_array *steps = mr_array_made(job, MR_I32, dims, fill, s);
-    return mr_array_write(mr_array_rechunk(steps, MR_DIMS2(BAND, dims.size[1])), &file);
+    const mr_array_plan plan = {"iterations", MR_I32, dims, MR_DIMS2(BAND, dims.size[1]), 0};
+    mr_array_output *output = NULL;
+    mr_status status = mr_array_output_begin(job, NULL, &plan, 1, &output);
+    if (status == MR_OK && s->png)
+        status = write_picture(job, s);
+    if (status == MR_OK)
+        status = mr_array_output_put(output, 0, mr_array_made(job, MR_I32, dims, fill, s));
+    mr_status ended = mr_array_output_end(&output);
+    return status == MR_OK ? ended : status;
 }
 
 static mr_status run(mr_job *job)
@@ -154,9 +161,7 @@ static mr_status run(mr_job *job)
     state *s = mr_job_state(job);
     if (s->png && mr_job_output(job))
         s->rows = calloc((size_t)s->height, sizeof *s->rows);
-    if (s->png)
-        MR_TRY(write_picture(job, s));
-    return mr_job_output(job) ? write_steps(job, s) : mr_job_agree(job);
+    return mr_job_output(job) ? write_steps(job, s) : write_picture(job, s);
 }
 
 static mr_status setup(mr_job *job, void *data)

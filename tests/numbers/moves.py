@@ -3,10 +3,8 @@ histograms, running sums, stencils, files, pictures; the same bytes for any numb
 threads."""
 
 import os
-import struct
 import sys
 import unittest
-import zlib
 from fractions import Fraction
 
 import h5py
@@ -15,6 +13,7 @@ import numpy
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import drive
+from png import decode
 
 PLUGINS = ""
 
@@ -36,6 +35,11 @@ def nasty(count, seed=7):
     where = some.random(count) < 0.3
     values[where] = few[some.integers(0, len(few), where.sum())]
     return values
+
+
+def single(values):
+    with numpy.errstate(over="ignore"):
+        return values.astype("f4")
 
 
 def stencil(a, border, value, widths):
@@ -85,7 +89,7 @@ INPUTS = {
     "longs": numpy.random.default_rng(11).integers(-(2**62), 2**62, 5000),
     "nasty": nasty(9000),
     "ties": numpy.random.default_rng(12).integers(0, 3, 7000).astype("f8"),
-    "floats": nasty(4000).astype("f4"),
+    "floats": single(nasty(4000)),
     "cube": random(13, 2100, 5, 11),
     "line": random(14, 20000) * 1e3,
     "huge": numpy.concatenate([random(15, 3000), [1e308, 1e308, -1e308, -1e308], random(16, 2000)]),
@@ -209,13 +213,15 @@ class Moves(drive.Case):
     def test_files(self):
         """What h5py reads back; chunked and compressed too; the same bytes for any ranks."""
         program = ("open cube.npy; open single.npy; rechunk 100 7; open longs.npy; open none.npy; "
-                   "open complex.npy; writeall all{0}.h5; open all{0}.h5:/group/2; write back{0}.npy; "
-                   "open all{0}.h5:/1; twice; write twice{0}.npy")
+                   "open complex.npy; writeall all.h5; open all.h5:/group/2; write back.npy; "
+                   "open all.h5:/1; twice; write twice.npy")
+        first = {}
         for ranks, threads in POINTS:
-            self.good(self.args(program.format(ranks), threads), ranks)
-            self.same(self.read(f"all{ranks}.h5"), self.read("all0.h5"), f"{ranks} ranks")
-            self.same(self.read(f"back{ranks}.npy"), self.read("back0.npy"), f"{ranks} ranks")
-        with h5py.File(self.path("all0.h5")) as file:
+            self.good(self.args(program, 1) + ["--overwrite"], ranks)
+            for name in ("all.h5", "back.npy", "twice.npy"):
+                got = self.read(name)
+                self.same(got, first.setdefault(name, got), f"{name} at {ranks} ranks")
+        with h5py.File(self.path("all.h5")) as file:
             for i, name in enumerate(("cube", "single", "longs", "none", "complex")):
                 data = file["group/2" if i == 2 else str(i)]
                 self.assertEqual(data.dtype, INPUTS[name].dtype, name)
@@ -223,8 +229,8 @@ class Moves(drive.Case):
             self.assertEqual(file["1"].chunks, (100, 7))
             self.assertEqual(file["1"].compression, "gzip")
             self.assertIsNone(file["0"].chunks)
-        self.assertTrue(numpy.array_equal(numpy.load(self.path("back3.npy")), INPUTS["longs"]))
-        self.assertTrue(numpy.array_equal(numpy.load(self.path("twice3.npy")), 2 * INPUTS["single"]))
+        self.assertTrue(numpy.array_equal(numpy.load(self.path("back.npy")), INPUTS["longs"]))
+        self.assertTrue(numpy.array_equal(numpy.load(self.path("twice.npy")), 2 * INPUTS["single"]))
 
     def test_picture(self):
         """Decoded as PNG says, by hand."""
@@ -256,40 +262,6 @@ class Moves(drive.Case):
         for i, (program, (code, naming)) in enumerate(mistakes.items()):
             self.bad(code, naming, self.args(program), (0, 2)[i % 2])
         self.assertEqual([name for name in self.visible() if name[:-4] not in INPUTS], [])
-
-
-def decode(png):
-    """The pixels of a PNG of 8 bits RGB."""
-    assert png[:8] == b"\x89PNG\r\n\x1a\n"
-    at, packed, kinds = 8, b"", []
-    while at < len(png):
-        size, kind = struct.unpack(">I4s", png[at : at + 8])
-        data = png[at + 8 : at + 8 + size]
-        assert zlib.crc32(kind + data) == struct.unpack(">I", png[at + 8 + size : at + 12 + size])[0]
-        kinds.append(kind)
-        if kind == b"IHDR":
-            width, height, *rest = struct.unpack(">IIBBBBB", data)
-            assert rest == [8, 2, 0, 0, 0]
-        packed += data if kind == b"IDAT" else b""
-        at += 12 + size
-    assert kinds[0] == b"IHDR" and kinds[-1] == b"IEND"
-    lines = numpy.frombuffer(zlib.decompress(packed), "u1").reshape(height, 1 + 3 * width)
-    out = numpy.zeros((height, 3 * width), "u1")
-    above = numpy.zeros(3 * width, "i4")
-    for y, line in enumerate(lines):
-        above = unfilter(line[0], line[1:].astype("i4"), above)
-        out[y] = above
-    return out.reshape(height, width, 3)
-
-
-def unfilter(kind, line, above):
-    row = [0] * 3 + line.tolist()
-    up = [0] * 3 + above.tolist()
-    for i in range(3, len(row)):
-        a, b, c = row[i - 3], up[i], up[i - 3]
-        nearest = min((abs(b - c), 0, a), (abs(a - c), 1, b), (abs(a + b - 2 * c), 2, c))[2]
-        row[i] = (row[i] + (0, a, b, (a + b) // 2, nearest)[kind]) & 255
-    return numpy.array(row[3:], "i4")
 
 
 if __name__ == "__main__":
