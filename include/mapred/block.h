@@ -37,6 +37,7 @@ typedef struct mr_grid {
     uint64_t first;   /* the place of the first row among the rows of its input: their number
                          in an HDF5 dataset or .npy, their byte in CSV */
     const char *const *names; /* of the columns; NULL: they have none */
+    const uint64_t *places;   /* of CSV: the byte of each row; NULL: first, first + 1... */
 } mr_grid;
 
 /* How many bytes behind the end of a block may be read (never written): they are zero. */
@@ -54,7 +55,7 @@ typedef struct mr_block {
     const char *file;    /* the input's name */
     uint64_t file_index; /* its place among the inputs */
     uint64_t offset;     /* of `data` in the file, after decompression */
-    size_t record_size;  /* of one record, for MR_INPUT_RECORDS */
+    size_t record_size;  /* of one record, for MR_INPUT_RECORDS and MR_INPUT_ROWS */
     const mr_grid *grid; /* for MR_INPUT_ROWS; NULL otherwise */
     /* Of mr_block_next_word: the 64 bytes it looks at (NULL: none yet), where words begin and end
      * in them as bits, and whether the last of them is within a word. */
@@ -178,9 +179,27 @@ static inline bool mr_block_next_all(mr_block *block, mr_bytes *bytes)
     return true;
 }
 
-/* Local. The offset in the file of a byte of the block. */
+/* Local. The place of a row of the grid among the rows of its input, as `first` has it. */
+static inline uint64_t mr_grid_place(const mr_grid *grid, uint64_t row)
+{
+    return grid->places ? grid->places[row] : grid->first + row;
+}
+
+/* Local. The next row of MR_INPUT_ROWS: `grid->columns` elements; NULL when there is none left. */
+static inline const void *mr_block_next_row(mr_block *block)
+{
+    if (block->at >= block->end)
+        return NULL;
+    block->record = block->at;
+    mr_block_seek(block, block->at + block->record_size);
+    return block->record;
+}
+
+/* Local. The offset in the file of a byte of the block; of rows, the place of that row. */
 static inline uint64_t mr_block_offset_of(const mr_block *block, const char *byte)
 {
+    if (block->grid && byte < block->end)
+        return mr_grid_place(block->grid, (uint64_t)(byte - block->data) / block->record_size);
     return block->offset + (uint64_t)(byte - block->data);
 }
 

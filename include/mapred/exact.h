@@ -43,6 +43,9 @@ MR_API double mr_exact_mean(const mr_exact *sum, uint64_t count);
  * count <= less. */
 MR_API double mr_exact_variance(const mr_exact *sum, const mr_exact *squares, uint64_t count,
                                 uint64_t less);
+/* Local. Its square root, rounded once too: it may be finite where the variance is not. */
+MR_API double mr_exact_deviation(const mr_exact *sum, const mr_exact *squares, uint64_t count,
+                                 uint64_t less);
 
 /* A fold whose accumulators are mr_exact: for mr_dense, and for keys that are few. */
 MR_API extern const mr_fold mr_fold_exact_f64;

@@ -102,3 +102,41 @@ double mr_big_round(const mr_big *big, bool more, int exponent)
         more = more || big->digits[i] != 0;
     return mr_nearest(digits | more, exponent + DIGIT * (int)below);
 }
+
+/* The root of a whole number, digit by digit. */
+static uint64_t root_of(mr_wide square)
+{
+    uint64_t root = 0;
+    for (uint64_t bit = UINT64_C(1) << 63; bit > 0; bit >>= 1)
+        if ((mr_wide)(root | bit) * (root | bit) <= square)
+            root |= bit;
+    return root;
+}
+
+static unsigned length_of(const mr_big *big)
+{
+    return big->size ? big->size * DIGIT - (unsigned)__builtin_clz(big->digits[big->size - 1]) : 0;
+}
+
+/* `big` without its lowest bits: those that are left fit. */
+static mr_wide without(const mr_big *big, unsigned bits)
+{
+    unsigned at = bits / DIGIT, shift = bits % DIGIT;
+    mr_wide low = 0, high = at + 4 < MR_BIG_DIGITS ? big->digits[at + 4] : 0;
+    for (unsigned i = 4; i-- > 0;)
+        low = low << DIGIT | big->digits[at + i];
+    return shift ? low >> shift | high << (128 - shift) : low;
+}
+
+/* Of the highest 127 or 128 bits, the root has 64: all that is behind them is as good as a one in
+ * the next place. */
+double mr_big_root(const mr_big *big, bool more, int exponent)
+{
+    unsigned length = length_of(big), drop = length > 128 ? (length - 127) / 2 * 2 : 0;
+    mr_wide digits = without(big, drop);
+    uint64_t root = root_of(digits);
+    more = more || (mr_wide)root * root != digits;
+    for (unsigned i = 0; i < drop && !more; i++)
+        more = big->digits[i / DIGIT] >> i % DIGIT & 1;
+    return mr_nearest((mr_wide)root << 1 | more, (exponent + (int)drop) / 2 - 1);
+}

@@ -28,5 +28,7 @@ bool mr_big_divide(mr_big *big, uint64_t by);
 /* The nearest double to `big` times 2 to the power of `exponent`, which is below -1300; `more`
  * tells whether digits below were left out. */
 double mr_big_round(const mr_big *big, bool more, int exponent);
+/* The nearest double to the square root of that; `exponent` is even, and below -2400. */
+double mr_big_root(const mr_big *big, bool more, int exponent);
 
 #endif

@@ -89,21 +89,44 @@ double mr_exact_round(const mr_exact *sum)
     return mr_exact_mean(sum, 1);
 }
 
-/* (count * squares - sum * sum) / (count * (count - less)). A square's unit is that of sums twice,
- * so the other number is moved up by as many digits as the unit has. */
+/* count * squares - sum * sum, to be divided by count * (count - less), which is the variance. A
+ * square's unit is that of sums twice, so the other number is moved up by as many digits as the
+ * unit has. Returns whether something was left over by the division. */
+static bool spread_of(const mr_exact *sum, const mr_exact *squares, uint64_t count, uint64_t less,
+                      mr_big *big)
+{
+    mr_big root, square;
+    magnitude(sum, &root, 0);
+    mr_big_square(&square, &root);
+    if (magnitude(squares, big, -MR_LONG_EXPONENT / DIGIT))
+        *big = (mr_big){.size = 0};
+    mr_big_multiply(big, count);
+    mr_big_subtract(big, &square);
+    bool more = mr_big_divide(big, count);
+    return mr_big_divide(big, count - less) || more;
+}
+
+static bool has_spread(const mr_exact *sum, const mr_exact *squares, uint64_t count, uint64_t less)
+{
+    return count > less && !sum->words[MR_LONG_FLAGS] && !squares->words[MR_LONG_FLAGS];
+}
+
 double mr_exact_variance(const mr_exact *sum, const mr_exact *squares, uint64_t count,
                          uint64_t less)
 {
-    mr_big root, square, big;
-    if (count <= less || sum->words[MR_LONG_FLAGS] || squares->words[MR_LONG_FLAGS])
+    mr_big big;
+    if (!has_spread(sum, squares, count, less))
         return NAN;
-    magnitude(sum, &root, 0);
-    mr_big_square(&square, &root);
-    if (magnitude(squares, &big, -MR_LONG_EXPONENT / DIGIT))
-        return 0;
-    mr_big_multiply(&big, count);
-    mr_big_subtract(&big, &square);
-    bool more = mr_big_divide(&big, count);
-    more = mr_big_divide(&big, count - less) || more;
+    bool more = spread_of(sum, squares, count, less, &big);
     return mr_big_round(&big, more, 2 * MR_LONG_EXPONENT);
+}
+
+double mr_exact_deviation(const mr_exact *sum, const mr_exact *squares, uint64_t count,
+                          uint64_t less)
+{
+    mr_big big;
+    if (!has_spread(sum, squares, count, less))
+        return NAN;
+    bool more = spread_of(sum, squares, count, less, &big);
+    return mr_big_root(&big, more, 2 * MR_LONG_EXPONENT);
 }

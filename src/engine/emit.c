@@ -166,7 +166,7 @@ void mr_out_begin_block(mr_out_self *self, const mr_block *block)
     self->out.block = block;
     self->last_record = NULL;
     if (self->places && block && self->plan)
-        self->block_place = mr_plan_place(self->plan, block->file_index) + block->offset;
+        self->block_place = mr_plan_place(self->plan, block->file_index);
 }
 
 /* A number as bytes in whose order numbers stand. */
@@ -235,6 +235,8 @@ mr_status mr_out_fail(mr_out *out, mr_status status, const char *format, ...)
     va_end(arguments);
     if (!block || !block->data)
         return mr_error_set(&self->error, status, "%s", text);
-    return mr_error_set(&self->error, status, "%s: %s at byte %llu", text, block->file,
+    bool is_row = block->grid && !block->grid->places;
+    return mr_error_set(&self->error, status, "%s: %s at %s %llu", text, block->file,
+                        is_row ? "row" : "byte",
                         (unsigned long long)mr_block_offset_of(block, block->record));
 }

@@ -82,7 +82,8 @@ mr_status mr_job_output_begin(mr_job *job);
 
 /* Collective. Lists what the paths name on rank 0 and makes a plan of it, the same on all ranks.
  * Owned by the caller. */
-mr_status mr_plan_make(mr_job *job, const char *const *paths, size_t count, mr_plan **plan);
+mr_status mr_plan_make(mr_job *job, const char *const *paths, size_t count, mr_wanted wanted,
+                       mr_plan **plan);
 /* Local. Says what the job is about to do. */
 void mr_job_explain(const mr_job *job);
 

@@ -1,9 +1,11 @@
 /*
  * engine/map.c: the map over files. A unit is a split; blocks of it are what kernels get.
  * Compressed files and pipes are read by one thread at a time, and all threads work on their
- * blocks.
+ * blocks. Rows of numbers come from pieces of datasets, or from blocks of lines.
  */
 #include "engine/map.h"
+
+#include "input/grid.h"
 
 #include <stdlib.h>
 
@@ -27,9 +29,20 @@ static map_state *state_of(const mr_worker *w)
     return w->feed->self;
 }
 
+/* What a thread reads with. */
+typedef struct readers {
+    mr_reader *bytes;
+    mr_gridder *rows; /* NULL: not wanted */
+} readers;
+
 static mr_reader *reader_of(const mr_worker *w)
 {
-    return w->own;
+    return ((const readers *)w->own)->bytes;
+}
+
+static mr_gridder *gridder_of(const mr_worker *w)
+{
+    return ((const readers *)w->own)->rows;
 }
 
 static mr_status run_kernel(mr_worker *w)
@@ -38,6 +51,24 @@ static mr_status run_kernel(mr_worker *w)
     mr_status status = mr_feed_end(w, state_of(w)->kernel(&w->self->out, &w->block));
     w->block.data = NULL;
     return status;
+}
+
+/* A block of bytes, or the rows that they are. */
+static mr_status run_block(mr_worker *w)
+{
+    if (!gridder_of(w))
+        return run_kernel(w);
+    MR_TRY(mr_gridder_parse(gridder_of(w), &w->block, &w->error));
+    return w->block.grid ? run_kernel(w) : MR_OK;
+}
+
+/* The piece of a dataset that the reader has met. */
+static mr_status run_piece(mr_worker *w, size_t file)
+{
+    uint64_t begin, end;
+    mr_reader_piece(reader_of(w), &begin, &end);
+    MR_TRY(mr_gridder_read(gridder_of(w), file, begin, end, &w->block, &w->error));
+    return w->block.grid ? run_kernel(w) : MR_OK;
 }
 
 /* Takes blocks from a stream until it ends, as other threads may do at the same time. */
@@ -49,7 +80,7 @@ static mr_status run_stream(mr_worker *w, mr_stream *stream)
             return w->error.code;
         if (reading == MR_READING_END)
             return MR_OK;
-        MR_TRY(run_kernel(w));
+        MR_TRY(run_block(w));
         mr_feed_serve(w);
     }
     return MR_OK;
@@ -104,7 +135,9 @@ static mr_status run_split(mr_worker *w, uint64_t split)
         if (reading == MR_READING_ERROR)
             return w->error.code;
         if (reading == MR_READING_BLOCK) {
-            MR_TRY(run_kernel(w));
+            MR_TRY(run_block(w));
+        } else if (reading == MR_READING_NUMBERS) {
+            MR_TRY(run_piece(w, file));
         } else {
             MR_TRY(open_stream(w, file, &stream));
             MR_TRY(run_stream(w, stream));
@@ -141,27 +174,35 @@ static mr_status run_pipes(mr_worker *w)
 static mr_status open_reader(mr_worker *w)
 {
     const map_state *map = state_of(w);
-    mr_reader *reader = NULL;
-    MR_TRY(mr_reader_create(&reader, map->plan, map->records, &w->error));
-    w->own = reader;
+    readers *own = w->own = calloc(1, sizeof *own);
+    if (!own)
+        return mr_error_set(&w->error, MR_NO_MEMORY, "out of memory: making a reader");
+    MR_TRY(mr_reader_create(&own->bytes, map->plan, map->records, &w->error));
+    if (map->plan->sheet)
+        MR_TRY(mr_gridder_create(&own->rows, map->plan, &w->error));
     return run_pipes(w);
 }
 
 static void close_reader(mr_worker *w)
 {
-    mr_reader *reader = reader_of(w);
+    readers *own = w->own;
     mr_rank_report *report = &w->feed->job->report;
-    if (!reader)
+    if (!own)
         return;
     pthread_mutex_lock(&w->feed->lock);
-    report->bytes_read += mr_reader_bytes(reader);
+    report->bytes_read += own->bytes ? mr_reader_bytes(own->bytes) : 0;
+    report->bytes_read += own->rows ? mr_gridder_bytes(own->rows) : 0;
     pthread_mutex_unlock(&w->feed->lock);
-    mr_reader_destroy(&reader);
+    mr_gridder_destroy(&own->rows);
+    mr_reader_destroy(&own->bytes);
+    free(own);
 }
 
 mr_status mr_map_input(mr_feed *feed, const mr_plan *plan, mr_records records,
                        mr_map_kernel *kernel)
 {
+    if (records.kind == MR_INPUT_ROWS) /* of text, those are lines */
+        records.kind = MR_INPUT_LINES;
     map_state map = {.plan = plan, .records = records, .kernel = kernel};
     pthread_mutex_init(&map.streams.lock, NULL);
     feed->self = &map;

@@ -59,7 +59,7 @@ typedef struct mr_out_self {
     const mr_plan *plan;   /* of the input whose places are kept */
     const mr_pairs *pairs; /* the pairs that a kernel looks at */
     uint64_t group_place;  /* of the first value of a group */
-    uint64_t block_place;  /* of the block's first byte */
+    uint64_t block_place;  /* of the first byte of the block's file */
     const char *last_record;
     uint64_t turn; /* pairs put for that record */
 } mr_out_self;

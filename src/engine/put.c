@@ -30,7 +30,7 @@ static uint64_t place_in_input(mr_out_self *self)
         self->last_record = block->record;
         self->turn = 0;
     }
-    uint64_t place = self->block_place + (uint64_t)(block->record - block->data);
+    uint64_t place = self->block_place + mr_block_offset_of(block, block->record);
     uint64_t most = (uint64_t)(block->at - block->record + 1) << TURN_BITS;
     uint64_t turn = self->turn < most ? self->turn++ : most - 1;
     return (place << TURN_BITS) + turn;

@@ -16,8 +16,9 @@ struct mr_reader {
     size_t capacity;
     int fd; /* of `opened`; -1 while there is none */
     size_t opened;
-    size_t file;         /* where the split goes on */
-    uint64_t begin, end; /* what is left of it, in the virtual space */
+    size_t file;                     /* where the split goes on */
+    uint64_t begin, end;             /* what is left of it, in the virtual space */
+    uint64_t piece_begin, piece_end; /* of a dataset, the last that was met */
     uint64_t bytes;
 };
 

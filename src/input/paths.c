@@ -85,11 +85,16 @@ void mr_paths_clear(mr_paths *paths)
     for (size_t i = 0; i < paths->count; i++)
         mr_memory_free((char *)paths->files[i].path, strlen(paths->files[i].path) + 1);
     mr_memory_free(paths->files, paths->capacity * sizeof *paths->files);
-    *paths = (mr_paths){0};
+    *paths = (mr_paths){.wanted = paths->wanted};
 }
 
 static mr_status add_stream(mr_paths *paths, const char *path, mr_error *error)
 {
+    if (paths->wanted == MR_INPUT_ROWS)
+        return mr_error_set(error, MR_BAD_INPUT,
+                            "cannot read rows: %s: it is a pipe, and rows are read from files: "
+                            "write it to one first",
+                            mr_paths_shown(path));
     return mr_paths_push(paths, path, strlen(path), 0, MR_FILE_STREAM, error);
 }
 
@@ -114,6 +119,8 @@ static mr_status add_regular(mr_paths *paths, const char *path, mr_error *error)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &info) != 0 || (got = pread(fd, magic, sizeof magic, 0)) < 0)
         status = unreadable(path, errno, error);
+    else if (mr_paths_is_dataset_file(paths, path, magic, (size_t)got))
+        status = mr_paths_add_datasets(paths, path, error);
     else if (info.st_size == 0 && got > 0) /* as in /proc: its size is known once it is read */
         status = add_stream(paths, path, error);
     else
@@ -269,6 +276,8 @@ static mr_status add_input(mr_paths *paths, const char *input, int depth, mr_err
         MR_TRY(add_list(paths, input + 1, depth, error));
     else if (stat(input, &info) == 0)
         MR_TRY(add_file(paths, input, &info, error));
+    else if (mr_paths_is_dataset(input))
+        MR_TRY(mr_paths_add_datasets(paths, input, error));
     else if (strpbrk(input, "*?["))
         MR_TRY(add_glob(paths, input, error));
     else

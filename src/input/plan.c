@@ -6,17 +6,18 @@
 
 #include "base/memory.h"
 #include "input/paths.h"
+#include "input/sheet.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* "mrpl1", so that a message of another sort is not taken for a plan. */
-#define PLAN_MAGIC 0x6d72706c31ull
+/* "mrpl2", so that a message of another sort is not taken for a plan. */
+#define PLAN_MAGIC 0x6d72706c32ull
 
-/* A packed plan: this, and for each file an entry and its name. */
+/* A packed plan: this, for each file an entry and its name, and what rows look like. */
 typedef struct packed_plan {
-    uint64_t magic, block, count;
+    uint64_t magic, block, count, element, sheet;
 } packed_plan;
 
 typedef struct packed_file {
@@ -48,6 +49,7 @@ static bool lay_out(mr_plan *plan)
 /* Makes a plan of a list of files, which it takes over; the list is empty afterwards. */
 static mr_status make_plan(mr_plan **result, mr_paths *paths, uint64_t block, mr_error *error)
 {
+    uint64_t usual = paths->wanted == MR_INPUT_ROWS ? MR_PLAN_BLOCK_ROWS : MR_PLAN_BLOCK;
     mr_plan *plan = calloc(1, sizeof *plan);
     mr_status status = MR_OK;
     if (!plan) {
@@ -55,7 +57,7 @@ static mr_status make_plan(mr_plan **result, mr_paths *paths, uint64_t block, mr
                               "out of memory: making the plan: use a node with more memory");
         goto out;
     }
-    plan->block = block ? block : MR_PLAN_BLOCK;
+    plan->block = block ? block : usual;
     plan->starts =
         mr_memory_allocate((paths->count + 1) * sizeof *plan->starts, "the list of inputs", error);
     if (!plan->starts) {
@@ -87,10 +89,10 @@ out:
 }
 
 mr_status mr_plan_create(mr_plan **plan, const char *const *inputs, size_t count, uint64_t block,
-                         mr_error *error)
+                         mr_wanted wanted, mr_error *error)
 {
     *plan = NULL;
-    mr_paths paths = {0};
+    mr_paths paths = {.wanted = wanted.records};
     for (size_t i = 0; i < count; i++) {
         mr_status status = mr_paths_add(&paths, inputs[i], error);
         if (status != MR_OK) {
@@ -98,7 +100,14 @@ mr_status mr_plan_create(mr_plan **plan, const char *const *inputs, size_t count
             return status;
         }
     }
-    return make_plan(plan, &paths, block, error);
+    MR_TRY(make_plan(plan, &paths, block, error));
+    if (wanted.records != MR_INPUT_ROWS)
+        return MR_OK;
+    (*plan)->element = wanted.element;
+    mr_status status = mr_sheet_create(&(*plan)->sheet, *plan, error);
+    if (status != MR_OK)
+        mr_plan_destroy(plan);
+    return status;
 }
 
 void mr_plan_destroy(mr_plan **plan)
@@ -106,7 +115,8 @@ void mr_plan_destroy(mr_plan **plan)
     mr_plan *gone = *plan;
     if (!gone)
         return;
-    mr_paths paths = {gone->files, gone->count, gone->count};
+    mr_paths paths = {.files = gone->files, .count = gone->count, .capacity = gone->count};
+    mr_sheet_destroy(&gone->sheet);
     mr_paths_clear(&paths);
     mr_memory_free(gone->starts, (gone->count + 1) * sizeof *gone->starts);
     free(gone);
@@ -121,11 +131,17 @@ static char *put(char *at, const void *bytes, size_t size)
 
 mr_status mr_plan_pack(const mr_plan *plan, void **bytes, size_t *size, mr_error *error)
 {
-    const packed_plan head = {PLAN_MAGIC, plan->block, plan->count};
-    *size = sizeof head + plan->count * sizeof(packed_file);
+    void *sheet = NULL;
+    size_t sheet_size = 0;
+    if (plan->sheet)
+        MR_TRY(mr_sheet_pack(plan->sheet, &sheet, &sheet_size, error));
+    const packed_plan head = {PLAN_MAGIC, plan->block, plan->count, plan->element, sheet_size};
+    *size = sizeof head + plan->count * sizeof(packed_file) + sheet_size;
     for (size_t i = 0; i < plan->count; i++)
         *size += strlen(plan->files[i].path);
     char *at = *bytes = malloc(*size);
+    if (!at)
+        free(sheet);
     if (!at)
         return mr_error_set(error, MR_NO_MEMORY,
                             "out of memory: packing the plan needs %zu bytes: name fewer inputs",
@@ -137,6 +153,9 @@ mr_status mr_plan_pack(const mr_plan *plan, void **bytes, size_t *size, mr_error
         at = put(at, &entry, sizeof entry);
         at = put(at, file->path, entry.length);
     }
+    if (sheet)
+        put(at, sheet, sheet_size);
+    free(sheet);
     return MR_OK;
 }
 
@@ -160,7 +179,7 @@ static mr_status unpack_file(mr_paths *paths, packed_rest *rest, mr_error *error
 {
     packed_file entry;
     if (!take(rest, &entry, sizeof entry) || entry.length == 0 || entry.length > rest->size ||
-        memchr(rest->at, '\0', entry.length) || entry.kind > MR_FILE_STREAM ||
+        memchr(rest->at, '\0', entry.length) || entry.kind > MR_FILE_NUMBERS ||
         (entry.kind == MR_FILE_STREAM && entry.size != 0))
         return damaged(error);
     MR_TRY(
@@ -181,11 +200,19 @@ mr_status mr_plan_unpack(mr_plan **plan, const void *bytes, size_t size, mr_erro
     mr_status status = MR_OK;
     for (uint64_t i = 0; status == MR_OK && i < head.count; i++)
         status = unpack_file(&paths, &rest, error);
-    if (status == MR_OK && rest.size != 0)
+    if (status == MR_OK && rest.size != head.sheet)
         status = damaged(error);
-    if (status == MR_OK)
-        return make_plan(plan, &paths, head.block, error);
-    mr_paths_clear(&paths);
+    if (status != MR_OK) {
+        mr_paths_clear(&paths);
+        return status;
+    }
+    MR_TRY(make_plan(plan, &paths, head.block, error));
+    (*plan)->element = (mr_element)head.element;
+    if (head.sheet == 0)
+        return MR_OK;
+    status = mr_sheet_unpack(&(*plan)->sheet, (*plan)->count, rest.at, rest.size, error);
+    if (status != MR_OK)
+        mr_plan_destroy(plan);
     return status;
 }
 

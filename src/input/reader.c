@@ -246,6 +246,7 @@ static mr_reading read_piece(mr_reader *reader, size_t file, uint64_t begin, uin
     case MR_INPUT_RECORDS:
         return read_records(reader, file, begin, end, block, error);
     case MR_INPUT_FILES:
+    case MR_INPUT_ROWS: /* those of CSV are read as lines */
         break;
     }
     uint64_t size = reader->plan->files[file].size;
@@ -261,6 +262,12 @@ void mr_reader_start(mr_reader *reader, uint64_t split)
     reader->end = all - reader->begin > plan->block ? reader->begin + plan->block : all;
 }
 
+void mr_reader_piece(const mr_reader *reader, uint64_t *begin, uint64_t *end)
+{
+    *begin = reader->piece_begin;
+    *end = reader->piece_end;
+}
+
 mr_reading mr_reader_next(mr_reader *reader, mr_block *block, size_t *file, mr_error *error)
 {
     const uint64_t *starts = reader->plan->starts;
@@ -274,6 +281,11 @@ mr_reading mr_reader_next(mr_reader *reader, mr_block *block, size_t *file, mr_e
         mr_reading reading = MR_READING_END;
         if (reader->plan->files[now].kind == MR_FILE_PLAIN) {
             reading = read_piece(reader, now, begin, end, block, error);
+        } else if (reader->plan->files[now].kind == MR_FILE_NUMBERS) {
+            *file = now;
+            reader->piece_begin = begin;
+            reader->piece_end = end;
+            reading = MR_READING_NUMBERS;
         } else if (begin == 0) {
             *file = now;
             reading = MR_READING_FILE;

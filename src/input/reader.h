@@ -31,9 +31,10 @@ void mr_reader_destroy(mr_reader **reader);
 void mr_reader_start(mr_reader *reader, uint64_t split);
 
 typedef enum mr_reading {
-    MR_READING_BLOCK, /* *block holds whole records, at least one byte */
-    MR_READING_FILE,  /* a compressed file starts here: *file is its index; open it as a stream */
-    MR_READING_END,   /* nothing is left of the split (or stream) */
+    MR_READING_BLOCK,   /* *block holds whole records, at least one byte */
+    MR_READING_FILE,    /* a compressed file starts here: *file is its index; open it as a stream */
+    MR_READING_NUMBERS, /* a piece of a dataset, *file: see mr_reader_piece */
+    MR_READING_END,     /* nothing is left of the split (or stream) */
     MR_READING_ERROR
 } mr_reading;
 
@@ -44,6 +45,9 @@ typedef enum mr_reading {
  * the record too (known from the plan's sizes: say so at the file's last record).
  */
 mr_reading mr_reader_next(mr_reader *reader, mr_block *block, size_t *file, mr_error *error);
+
+/* Local. The bytes of the dataset that MR_READING_NUMBERS has met in the split. */
+void mr_reader_piece(const mr_reader *reader, uint64_t *begin, uint64_t *end);
 
 /* Opens a compressed file or a stream of the plan. Owned by the caller. */
 mr_status mr_stream_open(mr_stream **stream, const mr_plan *plan, size_t file, mr_records records,

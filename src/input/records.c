@@ -36,6 +36,7 @@ size_t mr_records_whole(mr_records records, const char *data, size_t searched, s
     case MR_INPUT_RECORDS:
         return size - size % records.size;
     case MR_INPUT_FILES:
+    case MR_INPUT_ROWS:
         break;
     }
     return 0;

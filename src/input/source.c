@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "input/paths.h"
+#include "input/strings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +35,7 @@ struct mr_source {
     bool has_gzip;
     z_stream gzip;
     ZSTD_DCtx *zstd;
+    mr_strings *strings; /* of a dataset: instead of all that */
 };
 
 static const char *name_of(const mr_source *source)
@@ -74,6 +76,12 @@ mr_status mr_source_open(mr_source **result, const mr_file *file, mr_error *erro
     source->kind = file->kind;
     source->between = true;
     source->fd = -1;
+    if (file->kind == MR_FILE_STRINGS) {
+        if (mr_strings_open(&source->strings, file->path, error) != MR_OK)
+            goto failed;
+        *result = source;
+        return MR_OK;
+    }
     source->raw = mr_memory_allocate(RAW_SIZE, "a buffer for compressed input", error);
     if (!source->raw)
         goto failed;
@@ -100,6 +108,7 @@ void mr_source_close(mr_source **source)
     if (gone->has_gzip)
         inflateEnd(&gone->gzip);
     ZSTD_freeDCtx(gone->zstd);
+    mr_strings_close(&gone->strings);
     if (gone->fd > STDIN_FILENO)
         close(gone->fd);
     mr_memory_free(gone->raw, RAW_SIZE);
@@ -109,7 +118,7 @@ void mr_source_close(mr_source **source)
 
 uint64_t mr_source_taken(const mr_source *source)
 {
-    return source->taken;
+    return source->strings ? mr_strings_taken(source->strings) : source->taken;
 }
 
 /* Waits for a descriptor that somebody else has set to non-blocking, as terminals sometimes are. */
@@ -266,6 +275,8 @@ static size_t take_sniffed(mr_source *source, char *into, size_t size)
 mr_status mr_source_read(mr_source *source, char *into, size_t size, size_t *got, mr_error *error)
 {
     *got = 0;
+    if (source->strings)
+        return mr_strings_read(source->strings, into, size, got, error);
     MR_TRY(sniff(source, error));
     if (source->kind == MR_FILE_PLAIN) {
         *got = take_sniffed(source, into, size);

@@ -1,6 +1,6 @@
 /*
- * input/source.h: the bytes of a compressed file or a stream, one after the other and decompressed.
- * Knows nothing of records, and belongs to one thread at a time.
+ * input/source.h: the bytes of a compressed file, of a stream, or of the strings of a dataset, one
+ * after the other and decompressed. Knows nothing of records, and belongs to one thread at a time.
  */
 #ifndef MR_INPUT_SOURCE_H
 #define MR_INPUT_SOURCE_H

@@ -113,17 +113,34 @@ static void add_signal(line *out, int number, const siginfo_t *about)
     }
 }
 
-static void add_block(line *out, const mr_block *block)
+static void add_rows(line *out, const mr_block *block)
+{
+    const mr_grid *grid = block->grid;
+    add(out, grid->places ? " bytes " : " rows ");
+    add_number(out, grid->first, 10);
+    add(out, "-");
+    add_number(out, mr_grid_place(grid, grid->size[0] - 1) + !grid->places, 10);
+}
+
+static void add_bytes(line *out, const mr_block *block)
 {
     uint64_t size = block->end > block->data ? (uint64_t)(block->end - block->data) : 0;
-    add(out, " while working on ");
-    add_name(out, block->file);
     add(out, " bytes ");
     add_number(out, block->offset, 10);
     add(out, "-");
     add_number(out, block->offset + size, 10);
+}
+
+static void add_block(line *out, const mr_block *block)
+{
+    add(out, " while working on ");
+    add_name(out, block->file);
+    if (block->grid)
+        add_rows(out, block);
+    else
+        add_bytes(out, block);
     if (block->record >= block->data && block->record <= block->end) {
-        add(out, ", record at ");
+        add(out, block->grid ? ", row at " : ", record at ");
         add_number(out, mr_block_offset_of(block, block->record), 10);
     }
 }

@@ -142,7 +142,8 @@ static mr_status write_reduced(mr_job *job, mr_set *reduced)
 mr_status mr_sets_run_reduce(mr_job *job)
 {
     const mr_app *app = &job->app;
-    mr_input_options input = {.records = app->input, .record_size = app->record_size};
+    mr_input_options input = {
+        .records = app->input, .record_size = app->record_size, .element = app->element};
     mr_set_options pairs = {
         .shape = app->pairs, .ordered = app->ordered, .associative = app->associative};
     mr_set_options result = {.shape = app->result,

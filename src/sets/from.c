@@ -34,9 +34,10 @@ static mr_status open_reading(mr_out *out, void *local)
 
 static mr_status make_plan(mr_job *job, const mr_input_options *input, mr_plan **plan)
 {
+    const mr_wanted wanted = {input->records, input->element};
     if (input->paths)
-        return mr_plan_make(job, input->paths, input->count, plan);
-    return mr_plan_make(job, job->inputs, job->input_count, plan);
+        return mr_plan_make(job, input->paths, input->count, wanted, plan);
+    return mr_plan_make(job, job->inputs, job->input_count, wanted, plan);
 }
 
 /* Runs the kernel over the whole plan. */
@@ -93,7 +94,7 @@ static mr_status sample_input(reading *r, const mr_set_options *options, mr_set 
 static bool can_be_sampled(const mr_plan *plan)
 {
     for (size_t i = 0; i < plan->count; i++)
-        if (plan->files[i].kind != MR_FILE_PLAIN)
+        if (plan->files[i].kind != MR_FILE_PLAIN && plan->files[i].kind != MR_FILE_NUMBERS)
             return false;
     return true;
 }

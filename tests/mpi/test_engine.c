@@ -52,7 +52,7 @@ static mr_status drive(mr_job *job)
     const orders *wanted = mr_job_state(job);
     const char *path = mr_job_input(job, 0);
     CU_ASSERT_PTR_NULL(job->plan);
-    MR_TRY(mr_plan_make(job, &path, 1, &job->plan));
+    MR_TRY(mr_plan_make(job, &path, 1, (mr_wanted){job->app.input, 0}, &job->plan));
     CU_ASSERT(job->plan->count == 1 && mr_plan_bytes(job->plan) > LINES);
     MR_TRY(mr_sets_run_fold(job));
     CU_ASSERT_TRUE(job->written);
