@@ -10,6 +10,8 @@
 #include <mapred/driver.h>
 #include <mapred/exact.h>
 
+#include <stdbool.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -20,15 +22,17 @@ typedef struct mr_dense mr_dense;
  * identity. A thread's are made when it asks for them first. */
 MR_API mr_status mr_dense_create(mr_job *job, const mr_fold *fold, uint64_t count,
                                  mr_dense **dense);
-/* Local. Takes NULL. */
+/* Local; waits for what was begun. Takes NULL. */
 MR_API void mr_dense_destroy(mr_dense **dense);
 
-/* Thread-safe. The accumulators of thread `thread` of this rank (0 to mr_job_threads - 1). NULL: no
+/* Thread-safe. The accumulators of thread `thread` of this rank (0 to mr_job_threads - 1); the same
+ * ones each time, until they are merged. Then nothing can be added before mr_dense_clear. NULL: no
  * memory, which mr_job_agree tells. */
 MR_API void *mr_dense_mine(mr_dense *dense, unsigned thread);
 
 /* Collective. All of them merged, on all ranks: NULL on an error, which is told to all. Owned by
- * `dense`, until mr_dense_clear or the end. */
+ * `dense`, until mr_dense_clear or the end. This and the next two may follow each other: nothing is
+ * merged twice. */
 MR_API const void *mr_dense_all(mr_dense *dense);
 /* Collective. The same on rank `to` alone (NULL elsewhere; the status tells whether it went well).
  */
@@ -39,6 +43,9 @@ MR_API mr_status mr_dense_parts(mr_dense *dense, const void **part, uint64_t *fi
 /* Collective. Begins what mr_dense_all does and returns; mr_dense_all then waits for it. Nothing
  * else of the job may be called in between but local things. */
 MR_API mr_status mr_dense_begin(mr_dense *dense);
+/* Local, by the main thread alone. What was begun moves on, which it does only here and in
+ * mr_dense_all: call it now and then in between. Whether all of it has arrived. */
+MR_API bool mr_dense_poll(mr_dense *dense);
 /* Local. All accumulators are the identity again; their memory is kept. */
 MR_API void mr_dense_clear(mr_dense *dense);
 

@@ -4,7 +4,8 @@
  *
  * An mr_exact is plain memory without pointers, and all zeros is the empty sum: it can be an
  * accumulator, be part of one, and be moved with memcpy. It is large (see its size); where that
- * matters and a bound on the error will do, MR_SUM_F64 keeps 72 bytes.
+ * matters and a bound on the error will do, MR_SUM_F64 keeps 72 bytes. The words of a sum depend on
+ * how its terms came; what is read from it does not.
  *
  * Infinities and NaN: a NaN among the terms, or infinities of both signs, make NaN; one infinity
  * makes that infinity. Sums in between never overflow; a result too large for a double is infinite.

@@ -108,12 +108,22 @@ MR_API extern const mr_fold mr_fold_min_i64;   /* int64_t */
 MR_API extern const mr_fold mr_fold_max_i64;   /* int64_t */
 MR_API extern const mr_fold mr_fold_mean_i64;  /* exact sum, rounded once */
 MR_API extern const mr_fold mr_fold_stats_i64; /* count, min, mean, max */
-MR_API extern const mr_fold mr_fold_sum_f64;   /* the same bits for any order of the values */
+/* Of doubles: the same bits for any order of the values. The sum of n values is off by less than
+ * n * 2^-120 of the largest |value|, and then half a unit in the last place; a variance by less
+ * than 2^-117 of the largest square, and half a unit. Nothing overflows on the way. What loses
+ * nothing at all is MR_EXACT_F64 (mapred/exact.h), in 1104 bytes instead of 72. */
+MR_API extern const mr_fold mr_fold_sum_f64;
 MR_API extern const mr_fold mr_fold_min_f64;
 MR_API extern const mr_fold mr_fold_max_f64;
-MR_API extern const mr_fold mr_fold_mean_f64;  /* from the sum above */
-MR_API extern const mr_fold mr_fold_stats_f64; /* count, min, mean, max */
-MR_API extern const mr_fold mr_fold_first;     /* the bytes that come first in the input */
+MR_API extern const mr_fold mr_fold_mean_f64;      /* from the sum above, rounded once */
+MR_API extern const mr_fold mr_fold_stats_f64;     /* count, min, mean, max */
+MR_API extern const mr_fold mr_fold_variance_f64;  /* of a sample (n - 1); NaN for one value */
+MR_API extern const mr_fold mr_fold_deviation_f64; /* its root */
+/* Added up as they come, in 8 and 16 bytes: the last digits are others with every number of ranks
+ * and threads, and in every run. */
+MR_API extern const mr_fold mr_fold_sum_f64_fast;
+MR_API extern const mr_fold mr_fold_mean_f64_fast;
+MR_API extern const mr_fold mr_fold_first; /* the bytes that come first in the input */
 
 #define MR_COUNT     (&mr_fold_count)
 #define MR_SUM_I64   (&mr_fold_sum_i64)
@@ -127,6 +137,11 @@ MR_API extern const mr_fold mr_fold_first;     /* the bytes that come first in t
 #define MR_MEAN_F64  (&mr_fold_mean_f64)
 #define MR_STATS_F64 (&mr_fold_stats_f64)
 #define MR_FIRST     (&mr_fold_first)
+
+#define MR_VARIANCE_F64  (&mr_fold_variance_f64)
+#define MR_DEVIATION_F64 (&mr_fold_deviation_f64)
+#define MR_SUM_F64_FAST  (&mr_fold_sum_f64_fast)
+#define MR_MEAN_F64_FAST (&mr_fold_mean_f64_fast)
 
 /* The k largest values of a key, largest first: k from 1 to 15. Fewer where a key has fewer. */
 MR_API void mr_fold_top_init(const mr_fold *self, void *accumulator);

@@ -123,6 +123,12 @@ typedef struct mr_input_options {
     mr_element element; /* of MR_INPUT_ROWS */
 } mr_input_options;
 
+/* What rows of numbers (MR_INPUT_ROWS) look like before they are read: columns and names as blocks
+ * have them, and how many axes and columns; no values, and the first axis is 0. An input without
+ * any row that could tell has no columns. Names are the job's. Reading it later costs no second
+ * look. */
+MR_API mr_status mr_input_rows(mr_job *job, const mr_input_options *input, mr_grid *rows);
+
 /*
  * From an input: reads it once, moves b. With MR_SPREAD_RANGE the kernel is also run over a sample
  * of the input first, to find out where ranges are to be cut (over a stream it is not: then the set

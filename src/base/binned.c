@@ -1,7 +1,7 @@
 /* base/binned.c: the reproducible sum. The header has the reasons. Touches only what it is given.
  */
 #include "base/binned.h"
-#include "base/quotient.h"
+#include "base/long_sum.h"
 
 #include <string.h>
 
@@ -9,9 +9,9 @@
 #define MASK     ((UINT64_C(1) << DIGITS) - 1)
 #define UNIT     (-1074) /* the exponent of the lowest digit of bin 0 */
 #define LIMBS    4       /* words of a number that holds all bins: 3 * 40 + 128 digits and a few */
-#define INFINITE 1u
-#define NEGATIVE 2u /* minus infinity */
-#define INVALID  4u
+#define INFINITE MR_LONG_INFINITE
+#define NEGATIVE MR_LONG_NEGATIVE
+#define INVALID  MR_LONG_INVALID
 
 static void add_wide(mr_binned *sum, unsigned place, uint64_t low, uint64_t high)
 {
@@ -48,6 +48,16 @@ static inline void add_digits(mr_binned *sum, uint32_t bin, uint64_t digits, uin
     add_wide(sum, bin % MR_BINNED_BINS, digits, 0 - (digits >> 63));
 }
 
+/* Adds digits from a place on, counted from the lowest digit of bin 0. */
+static inline void add_at(mr_binned *sum, uint64_t digits, uint32_t place, uint64_t sign)
+{
+    uint32_t bin = place / DIGITS;
+    mr_wide wide = (mr_wide)digits << place % DIGITS;
+    add_digits(sum, bin, (uint64_t)wide & MASK, sign);
+    add_digits(sum, bin + 1, (uint64_t)(wide >> DIGITS) & MASK, sign);
+    add_digits(sum, bin + 2, (uint64_t)(wide >> 2 * DIGITS), sign);
+}
+
 void mr_binned_add(mr_binned *sum, double value)
 {
     uint64_t bits;
@@ -63,12 +73,28 @@ void mr_binned_add(mr_binned *sum, double value)
     uint32_t top = (exponent - 1 + 52) / DIGITS - 1; /* where the mantissa's first digit stands */
     if (__builtin_expect(top > sum->top, 0))
         raise_top(sum, top);
-    uint32_t bin = (exponent - 1) / DIGITS;
-    mr_wide digits = (mr_wide)mantissa << (exponent - 1) % DIGITS;
-    uint64_t sign = 0 - (bits >> 63);
-    add_digits(sum, bin, (uint64_t)digits & MASK, sign);
-    add_digits(sum, bin + 1, (uint64_t)(digits >> DIGITS) & MASK, sign);
-    add_digits(sum, bin + 2, (uint64_t)(digits >> 2 * DIGITS), sign);
+    add_at(sum, mantissa, exponent - 1, 0 - (bits >> 63));
+}
+
+/* A square has up to 106 digits; those of the smallest of numbers begin at place 0 too. */
+void mr_binned_add_square(mr_binned *sum, double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    uint32_t exponent = (uint32_t)(bits >> 52) & 0x7ff;
+    uint64_t mantissa = bits & ((UINT64_C(1) << 52) - 1);
+    if (__builtin_expect(exponent == 0x7ff, 0)) {
+        add_special(sum, bits << 1 >> 1);
+        return;
+    }
+    mantissa |= (uint64_t)(exponent > 0) << 52;
+    exponent += exponent == 0;
+    mr_wide square = (mr_wide)mantissa * mantissa;
+    uint32_t place = 2 * (exponent - 1), top = (place + 105) / DIGITS - 1;
+    if (__builtin_expect(top > sum->top, 0))
+        raise_top(sum, top);
+    add_at(sum, (uint64_t)square, place, 0);
+    add_at(sum, (uint64_t)(square >> 64), place + 64, 0);
 }
 
 void mr_binned_merge(mr_binned *sum, const mr_binned *other)
@@ -167,4 +193,36 @@ double mr_binned_round(const mr_binned *sum)
 double mr_binned_mean(const mr_binned *sum, int64_t count)
 {
     return count > 0 ? mean(sum, (uint64_t)count) : NAN;
+}
+
+/* One bin's 128 bits, which have a sign. Bins below the first are empty. */
+static void put_bin(mr_exact *to, uint64_t low, uint64_t high, int place)
+{
+    mr_wide digits = (mr_wide)high << 64 | low;
+    int64_t sign = (int64_t)high >> 63;
+    if (digits == 0)
+        return;
+    if (sign)
+        digits = 0 - digits;
+    mr_long_expect(to, 2);
+    mr_long_put(to, (uint64_t)digits, (unsigned)place, sign);
+    mr_long_put(to, (uint64_t)(digits >> 64), (unsigned)place + 64, sign);
+}
+
+static mr_exact exactly(const mr_binned *sum, int unit)
+{
+    mr_exact to = {.words = {[MR_LONG_FLAGS] = sum->flags}}; /* the flags are the same ones */
+    for (unsigned i = 0; i < MR_BINNED_BINS; i++) {
+        unsigned place = (sum->top + 2 + i) % MR_BINNED_BINS; /* of bin top - 2 + i */
+        put_bin(&to, sum->low[place], sum->high[place],
+                DIGITS * ((int)(sum->top + i) - 2) + unit - MR_LONG_EXPONENT);
+    }
+    return to;
+}
+
+double mr_binned_variance(const mr_binned *sum, const mr_binned *squares, int64_t count,
+                          uint64_t less)
+{
+    mr_exact first = exactly(sum, UNIT), second = exactly(squares, 2 * UNIT);
+    return mr_exact_variance(&first, &second, count > 0 ? (uint64_t)count : 0, less);
 }

@@ -37,6 +37,9 @@ typedef struct mr_binned {
 } mr_binned;
 
 void mr_binned_add(mr_binned *sum, double value);
+/* To a sum of squares, which is not to be mixed with other terms: its bins begin at 2^-2148, so
+ * that no square is too small or too large. Each square loses less than 2^-119 of the largest. */
+void mr_binned_add_square(mr_binned *sum, double value);
 void mr_binned_merge(mr_binned *sum, const mr_binned *other);
 
 /* The sum as a double. A sum of nothing, or of zeros of either sign, is 0.0. A NaN among the terms,
@@ -46,5 +49,11 @@ double mr_binned_round(const mr_binned *sum);
 /* The exact sum divided by a count and then rounded: the mean, also when the sum is too large for a
  * double. NaN for a count of 0. */
 double mr_binned_mean(const mr_binned *sum, int64_t count);
+
+/* The variance of `count` terms from their sum and the sum of their squares, with a divisor of
+ * count - less, rounded once: off by less than 2^-117 of the largest square, and half a unit in the
+ * last place. Never negative. NaN where count <= less. */
+double mr_binned_variance(const mr_binned *sum, const mr_binned *squares, int64_t count,
+                          uint64_t less);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "engine/dense.h"
 #include "observe/crash.h"
 #include "observe/signals.h"
 
@@ -168,6 +169,15 @@ static uint64_t table_most(const mr_job *job)
     return each < TABLE_MOST ? each : TABLE_MOST;
 }
 
+static mr_status open_dense(mr_worker *w)
+{
+    unsigned thread = (unsigned)omp_get_thread_num();
+    void *accumulators = mr_dense_take(w->feed->job->dense, thread, &w->error);
+    if (accumulators)
+        mr_out_set_dense(w->self, accumulators);
+    return accumulators ? MR_OK : MR_NO_MEMORY;
+}
+
 static mr_status open_out(mr_worker *w)
 {
     const mr_feed *feed = w->feed;
@@ -176,6 +186,8 @@ static mr_status open_out(mr_worker *w)
                          omp_get_thread_num(), omp_get_num_threads(), &w->error));
     w->self->state = job->state;
     w->self->context = feed->context;
+    if (feed->app->key == MR_KEY_DENSE)
+        MR_TRY(open_dense(w));
     if (feed->shuffle)
         MR_TRY(mr_emitter_create(&w->self->emitter, feed->shuffle, &w->error));
     if (!feed->app->local_open)
@@ -188,19 +200,6 @@ static mr_status open_out(mr_worker *w)
     return status;
 }
 
-/* Merges a thread's dense results into the rank's; the first thread's become the rank's. */
-static void merge_dense(mr_job *job, mr_out_self *self)
-{
-    const mr_fold *fold = self->app->fold;
-    if (!job->dense) {
-        job->dense = self->out.dense;
-        self->out.dense = NULL;
-        return;
-    }
-    for (uint64_t i = 0; i < self->app->dense_count; i++)
-        fold->merge(fold, job->dense + i * fold->size, self->out.dense + i * fold->size);
-}
-
 static void close_out(mr_worker *w)
 {
     mr_feed *feed = w->feed;
@@ -209,8 +208,6 @@ static void close_out(mr_worker *w)
         feed->app->local_close(&w->self->out, w->self->local);
     pthread_mutex_lock(&feed->lock);
     if (w->self) {
-        if (w->self->out.dense)
-            merge_dense(job, w->self);
         for (int i = 0; i < w->self->counter_count; i++)
             mr_job_count(job, w->self->counters[i].name, w->self->counters[i].value);
         job->report.flushes += w->self->flushes;

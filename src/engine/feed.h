@@ -72,7 +72,7 @@ struct mr_feed {
     mr_error error; /* the first one; the feed's own from here on */
     mr_work work;
     mr_steal *stealing;
-    pthread_mutex_t lock;  /* error, counters, dense, report */
+    pthread_mutex_t lock;  /* error, counters, report */
     atomic_bool stop;      /* an error, here or elsewhere */
     atomic_bool over;      /* no more work will come to this rank */
     atomic_int at_work;    /* threads other than the main one that may still have some */

@@ -3,12 +3,13 @@
  * nothing of how. Each ends in agreement.
  */
 #include "base/clock.h"
+#include "engine/dense.h"
 #include "engine/job.h"
 
 #include <stdlib.h>
 
-/* Dense results are on rank 0 after the map: as records, those that anything was folded into. */
-static mr_status dense_to_store(mr_job *job)
+/* As records: those that anything was folded into. */
+static mr_status dense_to_store(mr_job *job, const unsigned char *dense)
 {
     const mr_fold *fold = job->app.fold;
     size_t room = mr_fold_room(fold);
@@ -20,7 +21,7 @@ static mr_status dense_to_store(mr_job *job)
     mr_partition *partition = &job->store->partitions[0];
     mr_status status = MR_OK;
     for (uint64_t i = 0; i < job->app.dense_count && status == MR_OK; i++) {
-        memcpy(value, job->dense + i * fold->size, fold->size);
+        memcpy(value, dense + i * fold->size, fold->size);
         if (!job->app.dense_all && memcmp(value, identity, room) == 0)
             continue;
         mr_words key = mr_key_of_i64((int64_t)i);
@@ -31,15 +32,22 @@ static mr_status dense_to_store(mr_job *job)
     return status;
 }
 
+static mr_status combine_dense(mr_job *job)
+{
+    const void *dense;
+    MR_TRY(mr_dense_on(job->dense, 0, &dense));
+    if (dense)
+        dense_to_store(job, dense);
+    return mr_comm_agree(job->comm, job->error);
+}
+
 mr_status mr_job_combine(mr_job *job)
 {
     double start = mr_clock_now();
     mr_status status = MR_OK;
     bool by_key = job->order.sort == MR_SORT_KEY && job->settings->top == 0;
     if (job->app.key == MR_KEY_DENSE) {
-        if (mr_comm_rank(job->comm) == 0)
-            dense_to_store(job);
-        status = mr_comm_agree(job->comm, job->error);
+        status = combine_dense(job);
     } else {
         status = mr_job_exchange(job, by_key ? &job->order : NULL);
     }

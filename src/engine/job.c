@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "engine/dense.h"
 #include "observe/crash.h"
 #include "observe/signals.h"
 
@@ -208,9 +209,9 @@ static void end_job(mr_job *job)
         job->free_arrays(job);
     mr_commit_abandon(&job->commit);
     mr_store_destroy(&job->store);
-    if (job->dense)
-        mr_memory_free(job->dense, job->app.dense_count * job->app.fold->size);
+    mr_dense_destroy(&job->dense);
     mr_plan_destroy(&job->plan);
+    mr_plan_rows_free(job);
     for (int i = 0; i < job->name_count; i++)
         free(job->names[i]);
     mr_signals_remove();

@@ -37,7 +37,7 @@ struct mr_job {
     mr_inputs read;      /* by sets made from inputs */
     mr_plan *plan;       /* of the job's inputs; NULL for a driver */
     mr_store *store;     /* after the map, what this rank folded; after combining, what it owns */
-    unsigned char *dense;
+    struct mr_dense *dense; /* of dense keys */
     mr_order order;
     mr_target target;
     mr_commit *commit; /* rank 0 */
@@ -52,8 +52,9 @@ struct mr_job {
     char *names[MR_JOB_COUNTERS]; /* of counters, where the job has to keep them itself */
     int name_count;
     double start;
-    uint64_t rows, bytes;    /* of the whole result, on all ranks */
-    struct mr_array *arrays; /* the last one made; src/array frees what is left of them */
+    uint64_t rows, bytes;            /* of the whole result, on all ranks */
+    struct mr_rows_plan *rows_plans; /* of inputs of rows, one after the other */
+    struct mr_array *arrays;         /* the last one made; src/array frees what is left of them */
     uint64_t arrays_made;
     void (*free_arrays)(mr_job *job); /* NULL: none was made */
 };
@@ -84,6 +85,11 @@ mr_status mr_job_output_begin(mr_job *job);
  * Owned by the caller. */
 mr_status mr_plan_make(mr_job *job, const char *const *paths, size_t count, mr_wanted wanted,
                        mr_plan **plan);
+/* Collective. The same for rows of numbers, as wanted: the job's own, until its end. Who asks again
+ * for the same gets the same plan. */
+mr_status mr_plan_rows(mr_job *job, const char *const *paths, size_t count, mr_element element,
+                       const mr_plan **plan);
+void mr_plan_rows_free(mr_job *job);
 /* Local. Says what the job is about to do. */
 void mr_job_explain(const mr_job *job);
 

@@ -16,16 +16,10 @@ void mr_fold_fill(const mr_fold *fold, unsigned char *accumulators, uint64_t cou
         fold->init(fold, accumulators + i * fold->size);
 }
 
-static mr_status create_dense(mr_out_self *self, mr_error *error)
+void mr_out_set_dense(mr_out_self *self, void *accumulators)
 {
-    const mr_fold *fold = self->app->fold;
-    size_t size = self->app->dense_count * fold->size;
-    self->out.dense = mr_memory_allocate(size, "dense results", error);
-    if (!self->out.dense)
-        return MR_NO_MEMORY;
+    self->out.dense = accumulators;
     self->out.dense_count = self->app->dense_count;
-    mr_fold_fill(fold, self->out.dense, self->app->dense_count);
-    return MR_OK;
 }
 
 mr_status mr_out_create(mr_out_self **result, const mr_app *app, mr_store *store, uint64_t cache,
@@ -57,7 +51,7 @@ mr_status mr_out_create(mr_out_self **result, const mr_app *app, mr_store *store
     self->out.fold = app->fold;
     self->out.plain_sum = (app->fold->flags & MR_FOLD_PLAIN_SUM) != 0;
     if (app->key == MR_KEY_DENSE)
-        return create_dense(self, error);
+        return MR_OK;
     return mr_table_create(self, cache, most, error);
 }
 
@@ -66,8 +60,6 @@ void mr_out_destroy(mr_out_self **self)
     if (!*self)
         return;
     mr_table_free(*self);
-    if ((*self)->out.dense)
-        mr_memory_free((*self)->out.dense, (*self)->out.dense_count * (*self)->app->fold->size);
     mr_memory_free((*self)->text, (*self)->text_capacity);
     free((*self)->identity);
     free((*self)->local);

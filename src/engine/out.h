@@ -69,6 +69,8 @@ typedef struct mr_out_self {
 mr_status mr_out_create(mr_out_self **self, const mr_app *app, mr_store *store, uint64_t cache,
                         uint64_t most, int thread, int threads, mr_error *error);
 void mr_out_destroy(mr_out_self **self);
+/* Where dense keys are folded: the app's `dense_count` accumulators, which stay the caller's. */
+void mr_out_set_dense(mr_out_self *self, void *accumulators);
 
 /* Around each block: where positions come from, and where its lines end. */
 void mr_out_begin_block(mr_out_self *self, const mr_block *block);

@@ -38,6 +38,59 @@ mr_status mr_plan_make(mr_job *job, const char *const *paths, size_t count, mr_w
     return status;
 }
 
+/* What was asked for, and what came of it. */
+typedef struct mr_rows_plan {
+    struct mr_rows_plan *next;
+    mr_plan *plan;
+    mr_element element;
+    mr_text paths; /* one after the other, with their zeros */
+} mr_rows_plan;
+
+static const mr_plan *find_rows_plan(const mr_job *job, const mr_text *paths, mr_element element)
+{
+    for (const mr_rows_plan *old = job->rows_plans; old; old = old->next)
+        if (old->element == element && old->paths.size == paths->size &&
+            (paths->size == 0 || memcmp(old->paths.data, paths->data, paths->size) == 0))
+            return old->plan;
+    return NULL;
+}
+
+mr_status mr_plan_rows(mr_job *job, const char *const *paths, size_t count, mr_element element,
+                       const mr_plan **plan)
+{
+    mr_rows_plan *made = calloc(1, sizeof *made);
+    for (size_t i = 0; made && i < count; i++)
+        mr_text_add(&made->paths, paths[i], strlen(paths[i]) + 1);
+    if (!made || made->paths.failed)
+        mr_error_set(job->error, MR_NO_MEMORY, "out of memory: making the plan");
+    /* From here on all ranks find the same. */
+    mr_status status = mr_comm_agree(job->comm, job->error);
+    *plan = status == MR_OK ? find_rows_plan(job, &made->paths, element) : NULL;
+    if (status == MR_OK && !*plan)
+        status = mr_plan_make(job, paths, count, (mr_wanted){MR_INPUT_ROWS, element}, &made->plan);
+    if (status == MR_OK && !*plan) {
+        made->next = job->rows_plans;
+        made->element = element;
+        job->rows_plans = made;
+        *plan = made->plan;
+        return MR_OK;
+    }
+    if (made)
+        mr_text_free(&made->paths);
+    free(made);
+    return status;
+}
+
+void mr_plan_rows_free(mr_job *job)
+{
+    for (mr_rows_plan *gone; (gone = job->rows_plans);) {
+        job->rows_plans = gone->next;
+        mr_plan_destroy(&gone->plan);
+        mr_text_free(&gone->paths);
+        free(gone);
+    }
+}
+
 mr_status mr_job_plan(mr_job *job)
 {
     const mr_wanted wanted = {job->app.input, job->app.element};

@@ -6,7 +6,7 @@
 #include "sets/sets.h"
 
 #include "base/clock.h"
-#include "comm/dense.h"
+#include "engine/dense.h"
 #include "sets/fold.h"
 #include "sets/write.h"
 
@@ -57,8 +57,8 @@ static mr_status fold_dense(mr_job *job)
     mr_store_create(&job->store, job->app.fold, 0, job->error);
     MR_TRY(mr_job_agree(job));
     mr_feed feed = {.job = job, .app = &job->app, .store = job->store};
+    MR_TRY(mr_dense_create(job, job->app.fold, job->app.dense_count, &job->dense));
     MR_TRY(map(job, &feed));
-    mr_dense_reduce(job->comm, job->app.fold, job->dense, job->app.dense_count);
     return finish_in_memory(job);
 }
 

@@ -2,13 +2,15 @@
 #include "sets/fold.h"
 
 #include "base/clock.h"
+#include "input/sheet.h"
 
 #include <stdlib.h>
 
 /* A kernel over an input. */
 typedef struct reading {
     mr_making making;
-    mr_plan *plan;
+    const mr_plan *plan;
+    mr_plan *own; /* the same, where it is to be freed */
     mr_records records;
     mr_map_kernel *kernel;
 } reading;
@@ -32,12 +34,36 @@ static mr_status open_reading(mr_out *out, void *local)
     return MR_OK;
 }
 
-static mr_status make_plan(mr_job *job, const mr_input_options *input, mr_plan **plan)
+/* A plan of rows is the job's; another one is the caller's, in `own`. */
+static mr_status make_plan(mr_job *job, const mr_input_options *input, const mr_plan **plan,
+                           mr_plan **own)
 {
-    const mr_wanted wanted = {input->records, input->element};
-    if (input->paths)
-        return mr_plan_make(job, input->paths, input->count, wanted, plan);
-    return mr_plan_make(job, job->inputs, job->input_count, wanted, plan);
+    const char *const *paths = input->paths ? input->paths : job->inputs;
+    size_t count = input->paths ? input->count : job->input_count;
+    *own = NULL;
+    if (input->records == MR_INPUT_ROWS)
+        return mr_plan_rows(job, paths, count, input->element, plan);
+    mr_status status = mr_plan_make(job, paths, count, (mr_wanted){input->records, 0}, own);
+    *plan = *own;
+    return status;
+}
+
+mr_status mr_input_rows(mr_job *job, const mr_input_options *input, mr_grid *rows)
+{
+    const mr_input_options plain = {.records = MR_INPUT_ROWS};
+    mr_input_options wanted = input ? *input : plain;
+    const mr_plan *plan;
+    mr_plan *own;
+    *rows = (mr_grid){.axes = 0};
+    wanted.records = MR_INPUT_ROWS;
+    MR_TRY(make_plan(job, &wanted, &plan, &own));
+    const mr_sheet *sheet = plan->sheet;
+    rows->element = plan->element;
+    rows->axes = sheet->row.axes + 1;
+    memcpy(rows->size + 1, sheet->row.size, sheet->row.axes * sizeof *rows->size);
+    rows->columns = sheet->columns;
+    rows->names = (const char *const *)sheet->names;
+    return MR_OK;
 }
 
 /* Runs the kernel over the whole plan. */
@@ -139,7 +165,7 @@ mr_status mr_set_from_input(mr_job *job, const mr_input_options *input, mr_map_k
         .making.job = job, .records = {input->records, input->record_size}, .kernel = kernel};
     *set = NULL;
     double start = mr_clock_now();
-    MR_TRY(make_plan(job, input, &r.plan));
+    MR_TRY(make_plan(job, input, &r.plan, &r.own));
     mr_status status;
     begin_reading(job, r.plan);
     if (options->fold)
@@ -150,7 +176,7 @@ mr_status mr_set_from_input(mr_job *job, const mr_input_options *input, mr_map_k
         status = read_into(&r, options, set);
     if (mr_comm_rank(job->comm) == 0)
         mr_progress_finish(&job->progress, mr_plan_bytes(r.plan));
-    mr_plan_destroy(&r.plan);
+    mr_plan_destroy(&r.own);
     job->report.seconds[MR_PHASE_MAP] += mr_clock_now() - start;
     return status;
 }

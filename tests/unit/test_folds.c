@@ -6,6 +6,7 @@
 #include "store/first.h"
 
 #include <mapred/app.h>
+#include <mapred/exact.h>
 
 #include <CUnit/Basic.h>
 
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 
 #define VALUES 200
-#define LARGE  128 /* bytes: no built-in accumulator is larger */
+#define LARGE  sizeof(mr_exact) /* no built-in accumulator is larger */
 
 typedef union slot {
     unsigned char bytes[LARGE];
@@ -66,16 +67,23 @@ static bool same_cells(const mr_row *a, const mr_row *b)
     return true;
 }
 
+/* Makes the accumulator in a new tree, and looks at what is shown. */
+static void expect_shown(const mr_fold *fold, uint64_t *state, const values *all,
+                         const mr_row *expected, slot *result)
+{
+    mr_row row = {0};
+    CU_ASSERT_FATAL(fold->size <= LARGE && fold->size % 8 == 0);
+    fold_tree(fold, state, all, 0, all->count, result);
+    fold->show(fold, result->bytes, &row);
+    CU_ASSERT_FATAL(same_cells(&row, expected));
+}
+
 static void expect_fold(const mr_fold *fold, uint64_t *state, const values *all,
                         const mr_row *expected)
 {
     slot first = {{0}}, result;
-    CU_ASSERT_FATAL(fold->size <= LARGE && fold->size % 8 == 0);
     for (int i = 0; i < 5; i++) {
-        mr_row row = {0};
-        fold_tree(fold, state, all, 0, all->count, &result);
-        fold->show(fold, result.bytes, &row);
-        CU_ASSERT_FATAL(same_cells(&row, expected));
+        expect_shown(fold, state, all, expected, &result);
         if (i > 0) /* not only what is shown: what goes on in other ranks too */
             CU_ASSERT_EQUAL_FATAL(memcmp(&first, &result, sizeof first), 0);
         first = result;
@@ -310,6 +318,111 @@ static void test_f64_of_integers(void)
     }
 }
 
+/* What the exact sum makes of a few values. */
+static mr_exact exact_sum(const values *all)
+{
+    mr_exact sum = {{0}};
+    mr_exact_add_all(&sum, all->f64, all->count);
+    return sum;
+}
+
+static double exact_variance(const values *all)
+{
+    mr_exact sum = exact_sum(all), squares = {{0}};
+    mr_exact_add_products(&squares, all->f64, all->f64, all->count);
+    return mr_exact_variance(&sum, &squares, all->count, 1);
+}
+
+/* Values of about one size lose nothing; their squares may be too large or too small. */
+static void test_variance(void)
+{
+    uint64_t state = 16;
+    for (unsigned round = 0; round < 2000; round++) {
+        values all = {.count = 1 + random_below(&state, VALUES)};
+        int exponent = (int)random_below(&state, 2000) - 1070;
+        for (size_t i = 0; i < all.count; i++)
+            all.f64[i] =
+                ldexp((double)((int64_t)random_next(&state) >> (20 + round % 40)), exponent - 20);
+        double variance = exact_variance(&all);
+        mr_row row = row_f64(variance);
+        expect_fold(MR_VARIANCE_F64, &state, &all, &row);
+        row = row_f64(sqrt(variance));
+        expect_fold(MR_DEVIATION_F64, &state, &all, &row);
+    }
+}
+
+/* Of all sizes: in any order the same, and within the bound of the exact one. */
+static void test_variance_bound(void)
+{
+    uint64_t state = 17;
+    slot result;
+    for (unsigned round = 0; round < 1000; round++) {
+        values all = {.count = 2 + random_below(&state, VALUES - 1)};
+        double largest = 0;
+        for (size_t i = 0; i < all.count; i++) {
+            int64_t digits = (int64_t)random_next(&state) >> 11;
+            all.f64[i] = ldexp((double)digits, (int)random_below(&state, 1 + round % 200)) +
+                         1e60 * (round % 2);
+            largest = fmax(largest, fabs(all.f64[i]));
+        }
+        fold_tree(MR_VARIANCE_F64, &state, &all, 0, all.count, &result);
+        double variance = shown_mean(MR_VARIANCE_F64, &result), exactly = exact_variance(&all);
+        mr_row row = row_f64(variance);
+        expect_fold(MR_VARIANCE_F64, &state, &all, &row);
+        double bound = ldexp(largest * largest, -117) + nextafter(exactly, INFINITY) - exactly;
+        CU_ASSERT_FATAL(fabs(variance - exactly) <= bound);
+    }
+}
+
+static void test_variance_special(void)
+{
+    uint64_t state = 18;
+    mr_row none = row_f64(NAN), zero = row_f64(0);
+    values all = {.count = 1, .f64 = {5, 5, 5, INFINITY}};
+    expect_fold(MR_VARIANCE_F64, &state, &all, &none);
+    all.count = 3;
+    expect_fold(MR_VARIANCE_F64, &state, &all, &zero);
+    expect_fold(MR_DEVIATION_F64, &state, &all, &zero);
+    all.count = 4;
+    expect_fold(MR_DEVIATION_F64, &state, &all, &none);
+}
+
+static void test_exact(void)
+{
+    uint64_t state = 19;
+    slot result;
+    for (unsigned round = 0; round < 1000; round++) {
+        values all = {.count = 1 + random_below(&state, VALUES)};
+        for (size_t i = 0; i < all.count; i++)
+            all.f64[i] = round % 2 ? random_double(&state, round % 5)
+                                   : ldexp((double)(int64_t)random_next(&state),
+                                           (int)random_below(&state, 1900) - 950);
+        mr_exact sum = exact_sum(&all);
+        mr_row row = row_f64(mr_exact_round(&sum));
+        for (int i = 0; i < 5; i++)
+            expect_shown(MR_EXACT_F64, &state, &all, &row, &result);
+    }
+    values all = {.count = 4, .integers = true, .i64 = {INT64_MAX, INT64_MIN, INT64_MAX, -7}};
+    mr_row row = row_f64((double)(INT64_MAX - 8));
+    expect_shown(MR_EXACT_F64, &state, &all, &row, &result);
+}
+
+/* Where no addition rounds, in any order the same. */
+static void test_fast(void)
+{
+    uint64_t state = 20;
+    for (unsigned round = 0; round < 500; round++) {
+        values all = integers(&state, 20);
+        int64_t sum = 0;
+        for (size_t i = 0; i < all.count; i++)
+            sum += all.i64[i];
+        mr_row row = row_f64((double)sum);
+        expect_fold(MR_SUM_F64_FAST, &state, &all, &row);
+        row = row_f64((double)sum / (double)all.count);
+        expect_fold(MR_MEAN_F64_FAST, &state, &all, &row);
+    }
+}
+
 static void test_first(void)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
@@ -365,6 +478,11 @@ static void test_contracts(void)
     expect_contract(MR_MAX_F64, true, true, 0);
     expect_contract(MR_MEAN_F64, true, true, 0);
     expect_contract(MR_STATS_F64, true, true, 0);
+    expect_contract(MR_VARIANCE_F64, true, true, 0);
+    expect_contract(MR_DEVIATION_F64, true, true, 0);
+    expect_contract(MR_EXACT_F64, true, true, 0);
+    expect_contract(MR_SUM_F64_FAST, true, true, 0);
+    expect_contract(MR_MEAN_F64_FAST, true, true, 0);
     expect_contract(MR_FIRST, false, false, MR_FOLD_FIRST);
     expect_contract(MR_TEXT, false, false, MR_FOLD_FIRST);
     CU_ASSERT_STRING_EQUAL(top_2.columns, "top,top");
@@ -381,6 +499,11 @@ int main(void)
     CU_ADD_TEST(suite, test_mean_i64_far);
     CU_ADD_TEST(suite, test_f64);
     CU_ADD_TEST(suite, test_f64_of_integers);
+    CU_ADD_TEST(suite, test_variance);
+    CU_ADD_TEST(suite, test_variance_bound);
+    CU_ADD_TEST(suite, test_variance_special);
+    CU_ADD_TEST(suite, test_exact);
+    CU_ADD_TEST(suite, test_fast);
     CU_ADD_TEST(suite, test_first);
     CU_ADD_TEST(suite, test_contracts);
     CU_basic_run_tests();

@@ -173,7 +173,10 @@ static void test_keys_of_dense_job(void)
     for (int i = 0; i < 3; i++) {
         CU_ASSERT_EQUAL_FATAL(mr_out_create(&self, &app, store, 1 << 16, 1 << 16, 0, 1, &error),
                               MR_OK);
+        int64_t accumulators[4] = {0};
+        mr_out_set_dense(self, accumulators);
         CU_ASSERT_EQUAL(mr_out_dense_add_i64(&self->out, 3, 1), MR_OK);
+        CU_ASSERT_EQUAL(accumulators[3], 1);
         CU_ASSERT_PTR_NULL(mr_out_slot(&self->out, keys[i]));
         CU_ASSERT_EQUAL(mr_out_status(&self->out), MR_BAD_PLUGIN);
         CU_ASSERT_EQUAL(mr_out_add_i64(&self->out, keys[i], 1), MR_BAD_PLUGIN);
