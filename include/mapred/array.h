@@ -200,14 +200,42 @@ MR_API mr_status mr_array_write(mr_array *a, const mr_array_file *file);
 /* The same for several datasets in one HDF5 file. */
 MR_API mr_status mr_arrays_write(mr_array *const *arrays, const mr_array_file *files, size_t count);
 
-/* The product of two matrices (2 axes): f64 or f32. */
+/* The same where arrays are made one after the other and need not all be there at once: what each
+ * of them will be is said before. Zeros are the defaults. */
+typedef struct mr_array_plan {
+    const char *dataset; /* NULL: data */
+    mr_element element;
+    mr_dims dims;
+    mr_dims chunk; /* axes 0: contiguous */
+    unsigned compress;
+} mr_array_plan;
+typedef struct mr_array_output mr_array_output;
+/* Begins a file; names in `plans` are borrowed until the end. `path` as in mr_array_file. */
+MR_API mr_status mr_array_output_begin(mr_job *job, const char *path, const mr_array_plan *plans,
+                                       size_t count, mr_array_output **output);
+MR_API mr_status mr_array_output_put(mr_array_output *output, size_t number, mr_array *a);
+/* The file is there when this returns (the job's own: when the job ends), if nothing has failed.
+ * Also after errors; takes what is NULL. */
+MR_API mr_status mr_array_output_end(mr_array_output **output);
+
+/* A picture as a PNG file of 8 bits: i32 of rows, columns and 3 colours (red, green, blue; 0 to
+ * 255). The same bytes for any number of ranks. */
+MR_API mr_status mr_array_picture(mr_array *a, const char *path);
+
+/* The product of two matrices (2 axes): f64 or f32; integers become f64. Kept, in rows. The same
+ * bits for any ranks and threads, and on all CPUs that use the same way to multiply (with -v the
+ * job says which: see docs/design.md). */
 MR_API mr_array *mr_array_matmul(mr_array *a, mr_array *b);
-/* In ascending order along an axis; NaN last. */
+/* In ascending order along an axis; NaN last, -0 before 0. Kept. */
 MR_API mr_array *mr_array_sort(mr_array *a, unsigned axis);
-/* How many values lie in each of `bins` equal parts of [low, high]; i64. The last part includes
- * `high`. Others and NaN are not counted. */
+/* How many values lie in each of `bins` equal parts of [low, high]; i64. Part i begins at low + i *
+ * ((high - low) / bins), rounded as doubles are; the last one includes `high`. Others and NaN are
+ * not counted. */
 MR_API mr_array *mr_array_histogram(mr_array *a, uint64_t bins, double low, double high);
-/* Sums of all up to each one, along an axis. */
+/* Sums of all up to each one, along an axis: integers as i64, which wrap around. Of f64, f32 and
+ * c128, what stands before the last multiple of MR_TILE_ROWS places is summed up exactly and
+ * rounded once; from there on values are added one by one, as doubles. So at most MR_TILE_ROWS
+ * roundings are in a sum, and bits do not depend on ranks and threads. Kept. */
 MR_API mr_array *mr_array_cumsum(mr_array *a, unsigned axis);
 
 /* What lies beyond the edge of an array. */

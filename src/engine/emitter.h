@@ -6,6 +6,8 @@
 
 #include "engine/shuffle.h"
 
+#include <stdatomic.h>
+
 /* As the pile of a page: it is many pages, each its size and its bytes, padded to a multiple of 8.
  */
 #define MR_LEAF_BUNDLE UINT32_MAX

@@ -55,10 +55,11 @@ static mr_status check_order(mr_job *job)
             "wrong options: %s: it writes lines in the order of the input: leave out "
             "--sort, --reverse and --top",
             job->app.name);
-    if (settings->format && job->target.format != MR_FORMAT_TSV)
+    bool typed = mr_format_is_typed(job->target.format);
+    if (typed || (settings->format && job->target.format != MR_FORMAT_TSV))
         return mr_error_set(job->error, MR_USAGE,
-                            "wrong options: %s: it writes lines of text: leave out --format",
-                            job->app.name);
+                            "wrong options: %s: it writes lines of text: leave out --format%s",
+                            job->app.name, typed ? ", and endings such as .h5" : "");
     job->target.format = MR_FORMAT_TSV;
     return MR_OK;
 }

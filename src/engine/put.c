@@ -63,9 +63,9 @@ static mr_status check(mr_out *out, mr_bytes key, mr_bytes value)
         return wrong_size(out, "key", key.size, self->key_size);
     if (self->value_fixed && value.size != self->value_size)
         return wrong_size(out, "value", value.size, self->value_size);
-    if (key.size >= MR_KEY_LONGEST || value.size >= MR_KEY_LONGEST)
+    if (key.size >= MR_KEY_LONGEST || value.size >= MR_KEY_LONGEST - key.size)
         return mr_out_fail(out, MR_FAILED, "pair too long: %zu bytes, and 1 GiB is the most",
-                           key.size > value.size ? key.size : value.size);
+                           key.size + value.size);
     if (self->same_keys && !mr_bytes_equal(key, self->group))
         return mr_out_fail(out, MR_BAD_PLUGIN,
                            "wrong pair: another key than the kernel was called with, in a set "

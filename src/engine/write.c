@@ -2,7 +2,7 @@
  * engine/write.c: rows to files. Buckets are formatted in waves that fit in memory, and each piece
  * of text is written at its place, from all threads and ranks at once.
  */
-#include "engine/result.h"
+#include "engine/columns.h"
 #include "engine/waves.h"
 
 #include <stdlib.h>
@@ -132,34 +132,47 @@ static mr_status share_path_and_write(mr_result *result, const mr_commit *commit
     return status;
 }
 
+static void count_rows(const mr_result *result)
+{
+    mr_job *job = result->job;
+    job->rows += result->all_rows;
+    for (size_t b = 0; b < result->rows->count; b++)
+        job->report.rows += result->rows->buckets[b].rows;
+}
+
 /* What the job and this rank will have written; what stands around the rows is rank 0's. */
-static void count_result(const mr_result *result)
+static void count_bytes(const mr_result *result)
 {
     mr_job *job = result->job;
     uint64_t frames = result->parts * (result->head.size + result->tail.size);
-    job->rows += result->all_rows;
     job->bytes += result->bytes + frames;
     if (mr_comm_rank(job->comm) == 0)
         job->report.bytes_written += frames;
-    for (size_t b = 0; b < result->rows->count; b++) {
-        const mr_bucket *bucket = &result->rows->buckets[b];
-        job->report.rows += bucket->rows;
-        job->report.bytes_written += mr_result_size(result, bucket);
-    }
+    for (size_t b = 0; b < result->rows->count; b++)
+        job->report.bytes_written += mr_result_size(result, &result->rows->buckets[b]);
+}
+
+static mr_status write_result(mr_result *result, const mr_commit *commit, mr_error *error)
+{
+    const mr_target *target = result->target;
+    count_rows(result);
+    if (target->format == MR_FORMAT_HDF5)
+        return mr_columns_write(result, commit);
+    count_bytes(result);
+    if (target->kind == MR_TARGET_STDOUT || target->kind == MR_TARGET_DEVICE)
+        return mr_result_stream(result, error);
+    return share_path_and_write(result, commit, error);
 }
 
 mr_status mr_rows_write(mr_rows *rows, mr_job *job, const mr_target *target,
                         const mr_commit *commit, bool plain, mr_error *error)
 {
     mr_result result;
+    if (mr_format_is_typed(target->format))
+        MR_TRY(mr_columns_decide(rows, job, plain));
     mr_status status = mr_result_place(&result, rows, job, target, plain, error);
-    if (status == MR_OK) {
-        count_result(&result);
-        if (target->kind == MR_TARGET_STDOUT || target->kind == MR_TARGET_DEVICE)
-            status = mr_result_stream(&result, error);
-        else
-            status = share_path_and_write(&result, commit, error);
-    }
+    if (status == MR_OK)
+        status = write_result(&result, commit, error);
     mr_result_free(&result);
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include "output/number.h"
 #include "output/rows.h"
+#include "output/schema.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,8 @@ void mr_writer_prepare(mr_writer *writer)
         named[i] = mr_writer_column(writer, i);
     writer->named = named;
     writer->named_count = named ? count : 0;
+    if (mr_format_is_typed(writer->format))
+        mr_schema_create(&writer->schema);
 }
 
 void mr_writer_release(mr_writer *writer)
@@ -71,6 +74,7 @@ void mr_writer_release(mr_writer *writer)
     free(writer->named);
     writer->named = NULL;
     writer->named_count = 0;
+    mr_schema_destroy(&writer->schema);
 }
 
 static void put(const char *words, mr_text *text)
@@ -87,6 +91,8 @@ void mr_writer_open(const mr_writer *writer, mr_text *text)
         mr_binary_header(text);
     else if (writer->format == MR_FORMAT_TSV && writer->layout)
         put(writer->layout->open, text);
+    else if (writer->format == MR_FORMAT_NPY)
+        mr_schema_npy(writer->schema, text);
 }
 
 void mr_writer_close(const mr_writer *writer, mr_text *text)
@@ -137,6 +143,7 @@ void mr_writer_row(const mr_writer *writer, bool first, const mr_row *row, const
         break;
     case MR_FORMAT_HDF5:
     case MR_FORMAT_NPY:
+        mr_schema_row(writer->schema, row, text);
         break;
     }
 }

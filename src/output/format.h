@@ -49,10 +49,11 @@ void mr_text_free(mr_text *text);
 /* How the rows of one job are written. All borrowed. */
 typedef struct mr_writer {
     mr_format format;
-    const char *key_name;    /* of cell 0 */
-    const char *columns;     /* of the others, with commas between; see below */
-    const mr_layout *layout; /* only for tsv; NULL: plain */
-    struct mr_column *named; /* all names, found once: see mr_writer_prepare */
+    const char *key_name;     /* of cell 0 */
+    const char *columns;      /* of the others, with commas between; see below */
+    const mr_layout *layout;  /* only for tsv; NULL: plain */
+    struct mr_column *named;  /* all names, found once: see mr_writer_prepare */
+    struct mr_schema *schema; /* of a typed format: see output/schema.h */
     unsigned named_count;
 } mr_writer;
 
@@ -64,7 +65,8 @@ typedef struct mr_writer {
  */
 
 /* Finds the names of all columns, once instead of for each row; what is shown stays the same, also
- * without it or when there is no memory. Undone by mr_writer_release. */
+ * without it or when there is no memory. A typed format gets its schema here, or none when there is
+ * no memory. Undone by mr_writer_release. */
 void mr_writer_prepare(mr_writer *writer);
 void mr_writer_release(mr_writer *writer);
 

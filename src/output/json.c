@@ -7,39 +7,6 @@
 
 #include <math.h>
 
-/* Whether `size` bytes follow the first and go on with a character of UTF-8. */
-static bool goes_on(const unsigned char *at, size_t left, size_t size)
-{
-    if (left <= size)
-        return false;
-    for (size_t i = 1; i <= size; i++)
-        if ((at[i] & 0xc0) != 0x80)
-            return false;
-    return true;
-}
-
-/* The size of the character at `at`, or 0 where the bytes are not one: too short, too long a form
- * of it, half of a surrogate pair, or past the end of Unicode. */
-static size_t character(const unsigned char *at, size_t left)
-{
-    unsigned char first = at[0];
-    if (first < 0x80)
-        return 1;
-    if (first >= 0xc2 && first < 0xe0)
-        return goes_on(at, left, 1) ? 2 : 0;
-    if (first >= 0xe0 && first < 0xf0) {
-        bool fits = goes_on(at, left, 2) && !(first == 0xe0 && at[1] < 0xa0) &&
-                    !(first == 0xed && at[1] >= 0xa0);
-        return fits ? 3 : 0;
-    }
-    if (first >= 0xf0 && first < 0xf5) {
-        bool fits = goes_on(at, left, 3) && !(first == 0xf0 && at[1] < 0x90) &&
-                    !(first == 0xf4 && at[1] >= 0x90);
-        return fits ? 4 : 0;
-    }
-    return 0;
-}
-
 static void put_escaped(unsigned char byte, mr_text *text)
 {
     static const char letters[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f',
@@ -65,7 +32,7 @@ static void put_inside(mr_bytes bytes, mr_text *text)
     const unsigned char *data = (const unsigned char *)bytes.data;
     size_t done = 0, at = 0;
     while (at < bytes.size) {
-        size_t size = is_plain(data[at]) ? character(data + at, bytes.size - at) : 0;
+        size_t size = is_plain(data[at]) ? mr_utf8_character(data + at, bytes.size - at) : 0;
         if (size > 0) {
             at += size;
             continue;

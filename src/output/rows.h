@@ -25,6 +25,11 @@ size_t mr_number_of_cell(const mr_cell *cell, char *text);
 void mr_text_add_u64(mr_text *text, uint64_t value);
 void mr_text_add_number(mr_text *text, const mr_cell *cell);
 
+/* The size of the character at `at`, or 0 where the bytes are not one: too short, too long a form
+ * of it, half of a surrogate pair, or past the end of Unicode. */
+size_t mr_utf8_character(const unsigned char *at, size_t left);
+bool mr_utf8_is(mr_bytes bytes);
+
 /* The name of a cell's column. Of several columns with one name, the second has the number 2. */
 typedef struct mr_column {
     const char *name;

@@ -10,7 +10,6 @@
 #include "store/spill.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 
 typedef struct mr_pile {
     mr_page *pages;
@@ -27,7 +26,6 @@ typedef struct mr_piles {
     const char *scratch;
     pthread_mutex_t lock; /* all of the above: it is held for a few instructions a page */
     mr_spill *spill;      /* made when the first page goes to disk */
-    atomic_bool shedding; /* one thread at a time looks for what to write */
 } mr_piles;
 
 mr_status mr_piles_create(mr_piles *piles, uint32_t count, mr_pair_layout layout,

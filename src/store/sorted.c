@@ -153,7 +153,7 @@ static mr_status add_piece(mr_sorted *sorted, const unsigned char *at, const uns
     while (at < end) {
         if (sorted->count == sorted->capacity) {
             /* The page at hand is still needed. */
-            bool holds = current && at > current->bytes && at < current->bytes + current->capacity;
+            bool holds = current && at >= current->bytes && at < current->bytes + current->capacity;
             if (holds)
                 sorted->loaded = current->next;
             MR_TRY(write_run(sorted, error));

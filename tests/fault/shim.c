@@ -6,7 +6,8 @@
  *
  * On that rank the call fails with that errno for paths that hold the text, but for the first
  * `skip` of them. For realloc the path is left out and `least` and `most` say which sizes fail.
- * What has failed once goes on to fail, as a broken disk would.
+ * What has failed once goes on to fail, as a broken disk would. With `call=flip` pread works, but
+ * one byte of what it reads turns over, once.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -31,7 +32,8 @@ static struct {
     char call[16], path[256];
     long error;
     atomic_long skip;
-    atomic_bool is_up; /* MPI */
+    atomic_bool is_up;   /* MPI */
+    atomic_bool flipped; /* a byte, once */
 } fault;
 
 /* The number behind `name` in MR_FAULT. */
@@ -105,7 +107,12 @@ EXPORT int open64(const char *path, int flags, ...)
 EXPORT ssize_t pread64(int file, void *bytes, size_t size, off64_t at)
 {
     NEXT(ssize_t(*)(int, void *, size_t, off64_t), "pread64");
-    return strikes_file("pread", file) ? -1 : next(file, bytes, size, at);
+    if (strikes_file("pread", file))
+        return -1;
+    ssize_t got = next(file, bytes, size, at);
+    if (got > 0 && strikes_file("flip", file) && !atomic_exchange(&fault.flipped, true))
+        ((unsigned char *)bytes)[got / 2] ^= 16;
+    return got;
 }
 
 EXPORT ssize_t read(int file, void *bytes, size_t size)
