@@ -121,6 +121,7 @@ static mr_status use_chunks(mr_h5_set *set, hid_t plist, mr_error *error)
     if (read_filters(set, plist, &is_ours, error) != MR_OK)
         return error->code;
     set->way = is_ours ? MR_H5_BY_CHUNK : MR_H5_BY_LIBRARY;
+    set->is_absent = set->stored == 0;
     return MR_OK;
 }
 
@@ -144,13 +145,13 @@ static mr_status use_address(mr_h5_set *set, hid_t plist, mr_error *error)
         return MR_OK;
     haddr_t address = H5Dget_offset(set->dataset);
     uint64_t bytes = mr_dims_count(&set->dims) * set->type.size;
-    if (address == HADDR_UNDEF) {
+    if (address == HADDR_UNDEF || set->stored == 0) {
         use_pieces(set);
         set->is_absent = true;
         set->way = MR_H5_BY_CHUNK;
         return MR_OK;
     }
-    if (H5Dget_storage_size(set->dataset) < bytes)
+    if (set->stored < bytes)
         return damaged(set, "it has fewer bytes than its shape says", error);
     if (address > set->file_bytes || bytes > set->file_bytes - address)
         return damaged(set, "it reaches beyond the end of the file: the file is cut off", error);
@@ -163,13 +164,13 @@ static mr_status choose_way(mr_h5_set *set, hid_t plist, mr_error *error)
 {
     H5D_layout_t layout = H5Pget_layout(plist);
     mr_status status = MR_OK;
+    set->stored = H5Dget_storage_size(set->dataset);
     set->way = MR_H5_BY_LIBRARY;
     if (layout == H5D_CHUNKED)
         status = use_chunks(set, plist, error);
     else if (layout == H5D_CONTIGUOUS)
         status = use_address(set, plist, error);
-    else if (layout == H5D_COMPACT &&
-             H5Dget_storage_size(set->dataset) < mr_dims_count(&set->dims) * set->type.size)
+    else if (layout == H5D_COMPACT && set->stored < mr_dims_count(&set->dims) * set->type.size)
         status = damaged(set, "it has fewer bytes than its shape says", error);
     if (set->type.is_odd)
         set->way = MR_H5_BY_LIBRARY;
@@ -249,8 +250,7 @@ static void describe_bytes(mr_h5_set *set)
         all *= (double)set->dims.size[axis];
     for (unsigned axis = 0; axis < set->type.inner.axes; axis++)
         all *= (double)set->type.inner.size[axis];
-    double stored = (double)H5Dget_storage_size(set->dataset);
-    set->info.bytes = all > 0 ? (uint64_t)(stored * (cut / all)) : 0;
+    set->info.bytes = all > 0 ? (uint64_t)((double)set->stored * (cut / all)) : 0;
 }
 
 static void describe(mr_h5_set *set, bool is_chunked)
@@ -276,7 +276,7 @@ static mr_status describe_dataset(mr_h5_set *set, hid_t file_type, hid_t plist,
         status = check_size(set, &set->dims, set->type.size, error);
     if (status == MR_OK)
         status = choose_way(set, plist, error);
-    bool is_chunked = set->chunk.axes > 0 && !set->is_absent;
+    bool is_chunked = H5Pget_layout(plist) == H5D_CHUNKED;
     if (status == MR_OK)
         status = check_size(set, &set->chunk, set->type.size, error);
     if (status == MR_OK)

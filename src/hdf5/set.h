@@ -31,6 +31,7 @@ struct mr_h5_set {
     uint64_t file_bytes;                  /* the file's size */
     uint64_t base;                        /* where in it addresses count from */
     unsigned address_width, length_width; /* bytes of an address, and of a length, in the file */
+    uint64_t stored;                      /* bytes that the dataset has there */
     bool is_absent;                       /* no bytes were ever written: all of it is fill */
     mr_h5_info info;
 };
