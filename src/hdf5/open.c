@@ -165,6 +165,10 @@ static mr_status choose_way(mr_h5_set *set, hid_t plist, mr_error *error)
     H5D_layout_t layout = H5Pget_layout(plist);
     mr_status status = MR_OK;
     set->stored = H5Dget_storage_size(set->dataset);
+    if (set->stored == 0 && H5Eget_num(H5E_DEFAULT) > 0)
+        return mr_h5_fail(
+            error, MR_BAD_INPUT,
+            "cannot read dataset: %s: where its bytes are is damaged: restore the file", set->name);
     set->way = MR_H5_BY_LIBRARY;
     if (layout == H5D_CHUNKED)
         status = use_chunks(set, plist, error);
@@ -194,24 +198,36 @@ static bool has_references(hid_t type)
     return H5Tdetect_class(type, H5T_VLEN) > 0 || H5Tdetect_class(type, H5T_STRING) > 0;
 }
 
-/* The fill value as the library gives it has pointers where the file has references: strings that
- * were never written are empty here, unless the file says otherwise, which only the library can
- * read. */
+/* A string as fill value: the file has no reference to it, so one that can be none stands for it.
+ * (The library itself cannot read such a chunk of a file that it may not write.) */
+static mr_status read_fill_string(mr_h5_set *set, hid_t plist, hid_t file_type, mr_error *error)
+{
+    char *string = NULL;
+    if (H5Pget_fill_value(plist, file_type, &string) < 0)
+        return mr_h5_fail(error, MR_BAD_INPUT, "cannot read dataset: %s: its fill value is damaged",
+                          set->name);
+    memset(set->fill, 0xff, set->type.size);
+    set->fill_string = strdup(string ? string : "");
+    H5free_memory(string);
+    return set->fill_string ? MR_OK : no_memory(error);
+}
+
 static mr_status read_fill(mr_h5_set *set, hid_t plist, hid_t file_type, mr_error *error)
 {
     H5D_fill_value_t defined = H5D_FILL_VALUE_UNDEFINED;
     H5Pfill_value_defined(plist, &defined);
     if (set->way != MR_H5_BY_CHUNK)
         return MR_OK;
-    if (defined == H5D_FILL_VALUE_USER_DEFINED && has_references(file_type)) {
-        set->way = MR_H5_BY_LIBRARY;
-        return MR_OK;
-    }
     set->fill = calloc(1, set->type.size);
     if (!set->fill)
         return no_memory(error);
-    if (defined == H5D_FILL_VALUE_USER_DEFINED &&
-        H5Pget_fill_value(plist, file_type, set->fill) < 0)
+    if (defined != H5D_FILL_VALUE_USER_DEFINED)
+        return MR_OK;
+    if (H5Tis_variable_str(file_type) > 0)
+        return read_fill_string(set, plist, file_type, error);
+    if (has_references(file_type))
+        set->way = MR_H5_BY_LIBRARY; /* pointers where the file has references */
+    else if (H5Pget_fill_value(plist, file_type, set->fill) < 0)
         return mr_h5_fail(error, MR_BAD_INPUT, "cannot read dataset: %s: its fill value is damaged",
                           set->name);
     return MR_OK;
@@ -395,6 +411,7 @@ void mr_h5_close(mr_h5_set **set)
     if (old->fd >= 0)
         close(old->fd);
     free(old->fill);
+    free(old->fill_string);
     free(old->name);
     free(old->file_name);
     free(old->path);
