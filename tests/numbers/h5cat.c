@@ -234,7 +234,7 @@ static void ask(char **word)
 int main(void)
 {
     static char line[65536];
-    mr_memory_set_budget(1u << 30);
+    mr_memory_set_budget(64u << 20);
     while (fgets(line, sizeof line, stdin)) {
         char *word[6] = {0};
         line[strcspn(line, "\n")] = '\0';
