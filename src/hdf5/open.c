@@ -91,6 +91,9 @@ static mr_status read_filters(mr_h5_set *set, hid_t plist, bool *is_ours, mr_err
                         filter == H5Z_FILTER_FLETCHER32;
         if (!is_known && H5Zfilter_avail(filter) <= 0)
             return unknown(set, filter, name, error);
+        if (used > 2 && (filter == H5Z_FILTER_SCALEOFFSET || filter == H5Z_FILTER_NBIT) &&
+            values[2] != mr_dims_count(&set->chunk)) /* which the library believes */
+            return damaged(set, "its filters were made for another chunk", error);
         set->info.is_compressed |= filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32;
         *is_ours = *is_ours && is_known;
         if (!*is_ours)
