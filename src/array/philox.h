@@ -42,4 +42,7 @@ static inline void mr_philox(uint64_t k0, uint64_t k1, uint64_t block, uint64_t 
     words[3] = c[3];
 }
 
+/* `count` blocks, one after the other. */
+void mr_philox_run(const uint64_t key[2], uint64_t block, uint64_t count, uint64_t *words);
+
 #endif
