@@ -17,8 +17,17 @@ MR_API unsigned mr_job_threads(const mr_job *job);
 MR_API uint64_t mr_job_seed(const mr_job *job);
 MR_API size_t mr_job_input_count(const mr_job *job);
 MR_API const char *mr_job_input(const mr_job *job, size_t number);
+/* Local. What is behind -o; NULL: nothing is. */
+MR_API const char *mr_job_output(const mr_job *job);
 /* Local. Bytes of this rank's budget that are free now. */
 MR_API uint64_t mr_job_memory_left(const mr_job *job);
+/* Thread-safe, local. Zeroed memory from the budget, at an address that is a multiple of 64, and
+ * back again: NULL where there is no more. It records no error: the caller may do without. */
+MR_API void *mr_job_allocate(mr_job *job, uint64_t size);
+MR_API void mr_job_release(mr_job *job, void *memory, uint64_t size);
+
+/* Local. Whether the job's own output is a file of datasets (HDF5, .npy) rather than rows. */
+MR_API bool mr_job_writes_arrays(const mr_job *job);
 
 /* Collective. All ranks leave with the error of the first that failed (mr_job_fail) or of a signal
  * that came, or go on. A driver calls it after each piece of work that may fail on one rank alone,

@@ -31,6 +31,11 @@ const char *mr_job_input(const mr_job *job, size_t number)
     return number < job->input_count ? job->inputs[number] : NULL;
 }
 
+const char *mr_job_output(const mr_job *job)
+{
+    return job->settings->output;
+}
+
 uint64_t mr_job_memory_left(const mr_job *job)
 {
     (void)job;
@@ -38,6 +43,25 @@ uint64_t mr_job_memory_left(const mr_job *job)
     if (budget == 0)
         return UINT64_MAX;
     return used < budget ? budget - used : 0;
+}
+
+void *mr_job_allocate(mr_job *job, uint64_t size)
+{
+    (void)job;
+    mr_error error = {.code = MR_OK};
+    void *memory = mr_memory_allocate_aligned(size, 64, "a driver", &error);
+    return memory ? memset(memory, 0, size) : NULL;
+}
+
+void mr_job_release(mr_job *job, void *memory, uint64_t size)
+{
+    (void)job;
+    mr_memory_free(memory, size);
+}
+
+bool mr_job_writes_arrays(const mr_job *job)
+{
+    return job->target.format == MR_FORMAT_HDF5 || job->target.format == MR_FORMAT_NPY;
 }
 
 /* Once all know of an error nobody communicates any more: a rank that has left its driver does not

@@ -549,5 +549,5 @@ class Arrays(drive.Case):
 
 
 if __name__ == "__main__":
-    PLUGIN = os.path.join(os.path.abspath(sys.argv.pop()), "arrays.so")
+    PLUGIN = os.path.join(os.path.abspath(sys.argv.pop()), "numbers_arrays.so")
     drive.main()
