@@ -180,14 +180,14 @@ def first_lines(source, size):
     return target
 
 
-def internal_tool(name, build):
+def internal_tool(name, build, *flags):
     """A program of this folder that uses the library's own objects, or None where they are not
     built."""
     objects = Path(build).resolve() / "src" / "libmapred-objects.a"
     if not objects.exists():
         return None
     folders = [f"-I{HERE.parent / folder}" for folder in ("include", "src")]
-    return compile_tool(name, f"{name}.c", *folders, compiler="mpicc", library=objects)
+    return compile_tool(f"internal-{name}", f"{name}.c", *flags, *folders, compiler="mpicc", library=objects)
 
 
 def find_mapred(build):

@@ -194,7 +194,7 @@ MR_API mr_status mr_array_each(mr_array *a, mr_tile_kernel *kernel, void *contex
 typedef struct mr_array_file {
     const char *path;
     const char *dataset; /* in HDF5; NULL: data */
-    unsigned compress;   /* deflate's level, 1 to 9; 0: not compressed */
+    unsigned compress;   /* deflate's level, 1 to 9; 0: as --compress says */
 } mr_array_file;
 MR_API mr_status mr_array_write(mr_array *a, const mr_array_file *file);
 /* The same for several datasets in one HDF5 file. */

@@ -17,6 +17,8 @@ MR_API unsigned mr_job_threads(const mr_job *job);
 MR_API uint64_t mr_job_seed(const mr_job *job);
 MR_API size_t mr_job_input_count(const mr_job *job);
 MR_API const char *mr_job_input(const mr_job *job, size_t number);
+/* Local. What is behind -o; NULL: nothing is. */
+MR_API const char *mr_job_output(const mr_job *job);
 /* Local. Bytes of this rank's budget that are free now. */
 MR_API uint64_t mr_job_memory_left(const mr_job *job);
 /* Thread-safe, local. Zeroed memory from the budget, at an address that is a multiple of 64, and

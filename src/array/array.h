@@ -20,6 +20,7 @@ struct mr_array {
     mr_dims dims;
     mr_dims chunk; /* the tiles it is worked in, as many axes as dims; never larger than dims */
     bool chunked;  /* by mr_array_rechunk, here or in an operand of this shape */
+    bool spread;   /* it or what it is made of is kept, on several ranks */
     bool moves;    /* it or what it is made of has a transpose: tiles are better square */
     mr_array *operands[MR_ARRAY_OPERANDS]; /* each holds one reference */
     unsigned operand_count;

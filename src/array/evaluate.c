@@ -131,7 +131,7 @@ static void view_rows(const mr_evaluator *e, const mr_array *node, const mr_box 
 {
     const mr_kept_array *kept = node->own;
     if (!kept->everywhere && rank != mr_comm_rank(e->job->comm)) {
-        view_plain(v, mr_fetched_find(e->fetched, node, box), node, box);
+        v->base = mr_fetched_find(e->fetched, node, box, rank, v->strides);
         return;
     }
     mr_strides_of(box->axes, node->dims.size, mr_element_size(node->element), v->strides);

@@ -75,6 +75,7 @@ mr_array *mr_array_keep_here(mr_job *job, mr_element element, mr_dims dims, cons
         return NULL;
     }
     array->own = kept;
+    array->spread = starts && mr_comm_size(job->comm) > 1;
     fill_in(kept, array, starts);
     return array;
 }

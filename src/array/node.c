@@ -2,7 +2,7 @@
  * array/node.c: nodes of expressions: making them, how long they live, and what is said when
  * operands do not go together.
  */
-#include "array/array.h"
+#include "array/grid.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,48 +70,6 @@ static void free_all(mr_job *job)
     }
 }
 
-/* Tiles of about this many bytes stay in a core's cache with what they are made of. */
-#define TILE_BYTES ((uint64_t)512 << 10)
-
-/* The largest power of two that is not above `most`; at least 1. */
-static uint64_t power_below(uint64_t most)
-{
-    uint64_t power = 1;
-    while (power <= most / 2)
-        power *= 2;
-    return power;
-}
-
-/* Long in the last axis: as much of each axis, from the last on, as there is room for. */
-static void chunk_rows(mr_array *array, uint64_t room)
-{
-    for (unsigned axis = array->dims.axes; axis-- > 0;) {
-        uint64_t size = array->dims.size[axis], most = power_below(room);
-        array->chunk.size[axis] = size < room ? size : most;
-        if (axis == 0 && size > most)
-            array->chunk.size[0] = most;
-        room = array->chunk.size[axis] ? room / array->chunk.size[axis] : room;
-        room = room ? room : 1;
-    }
-}
-
-/* About the same of each axis: short axes leave their room to the others. */
-static void chunk_square(mr_array *array, uint64_t room)
-{
-    for (unsigned axis = 0; axis < array->dims.axes; axis++)
-        array->chunk.size[axis] = array->dims.size[axis] ? 1 : 0;
-    for (bool grown = true; grown && mr_dims_count(&array->chunk) * 2 <= room;) {
-        grown = false;
-        for (unsigned axis = array->dims.axes; axis-- > 0;) {
-            uint64_t *chunk = &array->chunk.size[axis], size = array->dims.size[axis];
-            if (*chunk >= size || mr_dims_count(&array->chunk) * 2 > room)
-                continue;
-            *chunk = *chunk * 2 < size ? *chunk * 2 : size;
-            grown = true;
-        }
-    }
-}
-
 /* Tiles as somebody has asked for, for an operand of the same shape; or what suits the work. */
 static void choose_chunk(mr_array *array)
 {
@@ -119,6 +77,7 @@ static void choose_chunk(mr_array *array)
     for (unsigned i = 0; i < array->operand_count; i++) {
         const mr_array *operand = array->operands[i];
         array->moves = array->moves || operand->moves;
+        array->spread = array->spread || operand->spread;
         if (!operand->chunked || array->chunked ||
             memcmp(&operand->dims, &array->dims, sizeof array->dims) != 0)
             continue;
@@ -127,11 +86,9 @@ static void choose_chunk(mr_array *array)
     }
     if (array->chunked)
         return;
-    uint64_t room = TILE_BYTES / mr_element_size(array->element);
-    if (array->moves)
-        chunk_square(array, room);
-    else
-        chunk_rows(array, room);
+    uint64_t room = MR_CHUNK_BYTES / mr_element_size(array->element);
+    array->chunk =
+        array->moves ? mr_chunk_square(&array->dims, room) : mr_chunk_long(&array->dims, room);
 }
 
 mr_array *mr_array_create(mr_job *job, const mr_array_kind *kind, mr_element element, mr_dims dims,

@@ -1,71 +1,36 @@
 /*
  * array/sweep.c: going over an array tile by tile, with the threads of all ranks (engine/feed.h).
  */
+#include "array/deal.h"
 #include "array/evaluate.h"
-
+#include "comm/trade.h"
 #include "engine/feed.h"
 
 #include <omp.h>
-
-/* Tiles of a box: how many along each axis. */
-typedef struct grid {
-    mr_box region;
-    mr_dims tile;
-    uint64_t counts[MR_AXES];
-    uint64_t tiles;
-    uint64_t side; /* tiles come in pairs (i, j), (j, i) of so many by so many; 0: they do not */
-} grid;
+#include <stdlib.h>
 
 typedef struct sweeping {
     mr_sweep *sweep;
     const mr_array *array;
-    grid grid;
+    mr_tiling tiling;
+    uint64_t side; /* tiles come in pairs (i, j), (j, i) of so many by so many; 0: they do not */
+    mr_deal *deal; /* NULL: no kept array of several ranks takes part */
+    mr_fetched *fetched;
 } sweeping;
 
-static grid grid_of(const mr_box *region, const mr_dims *tile)
-{
-    grid g = {.region = *region, .tile = *tile, .tiles = 1};
-    g.tile.axes = region->axes;
-    for (unsigned axis = 0; axis < region->axes; axis++) {
-        uint64_t size = tile->size[axis] ? tile->size[axis] : 1;
-        g.tile.size[axis] = size;
-        g.counts[axis] = region->size[axis] / size + (region->size[axis] % size != 0);
-        g.tiles *= g.counts[axis];
-    }
-    return g;
-}
-
-static mr_box tile_at(const grid *g, uint64_t number)
-{
-    mr_box box = {.axes = g->region.axes};
-    for (unsigned axis = box.axes; axis-- > 0;) {
-        uint64_t from = number % g->counts[axis] * g->tile.size[axis];
-        uint64_t left = g->region.size[axis] - from;
-        number /= g->counts[axis];
-        box.from[axis] = g->region.from[axis] + from;
-        box.size[axis] = left < g->tile.size[axis] ? left : g->tile.size[axis];
-    }
-    return box;
-}
-
 /* What x + transpose(x) needs for one of a pair it needs for the other one too. */
-static void pair_tiles(grid *g, const mr_array *array)
+static uint64_t pairs_side(const mr_tiling *t, const mr_array *array)
 {
-    if (array->moves && g->region.axes == 2 && g->counts[0] == g->counts[1] && g->counts[0] > 1 &&
-        g->tile.size[0] == g->tile.size[1])
-        g->side = g->counts[0];
-}
-
-static uint64_t units_of(const grid *g)
-{
-    return g->side ? g->side * (g->side + 1) / 2 : g->tiles;
+    bool square = array->moves && t->region.axes == 2 && t->counts[0] == t->counts[1] &&
+                  t->counts[0] > 1 && t->tile.size[0] == t->tile.size[1];
+    return square ? t->counts[0] : 0;
 }
 
 /* Pairs (i, j) with j from i up: rows i and side - 1 - i together have side + 1 of them. */
-static void pair_at(const grid *g, uint64_t unit, uint64_t *i, uint64_t *j)
+static void pair_at(uint64_t side, uint64_t unit, uint64_t *i, uint64_t *j)
 {
-    uint64_t row = unit / (g->side + 1), place = unit % (g->side + 1), has = g->side - row;
-    *i = place < has ? row : g->side - 1 - row;
+    uint64_t row = unit / (side + 1), place = unit % (side + 1), has = side - row;
+    *i = place < has ? row : side - 1 - row;
     *j = *i + (place < has ? place : place - has);
 }
 
@@ -77,22 +42,28 @@ static mr_status run_tile(mr_worker *w, const mr_box *box)
     return s->sweep->take(s->sweep, (unsigned)omp_get_thread_num(), box, values, &w->error);
 }
 
-static mr_status run_unit(mr_worker *w, uint64_t unit)
+static mr_status run_pair(mr_worker *w, uint64_t unit)
 {
     const sweeping *s = w->feed->self;
     uint64_t i, j;
-    mr_status status = MR_OK;
-    mr_box box;
+    pair_at(s->side, unit, &i, &j);
+    mr_box box = mr_tiling_at(&s->tiling, i * s->side + j);
+    MR_TRY(run_tile(w, &box));
+    if (i == j)
+        return MR_OK;
+    box = mr_tiling_at(&s->tiling, j * s->side + i);
+    return run_tile(w, &box);
+}
+
+static mr_status run_unit(mr_worker *w, uint64_t unit)
+{
+    const sweeping *s = w->feed->self;
+    mr_status status;
     mr_feed_begin(w, NULL);
-    if (s->grid.side) {
-        pair_at(&s->grid, unit, &i, &j);
-        box = tile_at(&s->grid, i * s->grid.side + j);
-        status = run_tile(w, &box);
-        box = tile_at(&s->grid, j * s->grid.side + i);
-        if (status == MR_OK && i != j)
-            status = run_tile(w, &box);
-    } else {
-        box = tile_at(&s->grid, unit);
+    if (s->side)
+        status = run_pair(w, unit);
+    else {
+        mr_box box = s->deal ? mr_deal_tile(s->deal, unit) : mr_tiling_at(&s->tiling, unit);
         status = run_tile(w, &box);
     }
     w->self->error = w->error;
@@ -103,7 +74,7 @@ static mr_status open_worker(mr_worker *w)
 {
     const sweeping *s = w->feed->self;
     mr_evaluator *evaluator = NULL;
-    MR_TRY(mr_evaluator_create(&evaluator, s->array, NULL, &w->error));
+    MR_TRY(mr_evaluator_create(&evaluator, s->array, s->fetched, &w->error));
     w->own = evaluator;
     return MR_OK;
 }
@@ -114,22 +85,80 @@ static void close_worker(mr_worker *w)
     mr_evaluator_destroy(&evaluator);
 }
 
-static mr_status run(sweeping *s)
+/* Units of this rank; `steal`: idle ranks may take them. */
+static mr_status run(sweeping *s, mr_range share, bool steal)
 {
     mr_job *job = s->array->job;
     const mr_app app = {.name = job->app.name};
-    uint64_t units = units_of(&s->grid);
     mr_feed feed = {.job = job,
                     .app = &app,
                     .phase = s->sweep->phase,
-                    .share = s->sweep->mine ? (mr_range){0, units} : mr_feed_share(job, units),
-                    .steal = !s->sweep->mine,
+                    .share = share,
+                    .steal = steal,
                     .open = open_worker,
                     .run = run_unit,
                     .close = close_worker,
                     .self = s};
     mr_status status = mr_feed_run(&feed);
     job->failed = status != MR_OK;
+    return status;
+}
+
+/* Nothing has to come from other ranks. */
+static mr_status run_plain(sweeping *s)
+{
+    uint64_t units = s->tiling.tiles;
+    s->side = pairs_side(&s->tiling, s->array);
+    if (s->side)
+        units = s->side * (s->side + 1) / 2;
+    if (s->sweep->mine)
+        return run(s, (mr_range){0, units}, false);
+    return run(s, mr_feed_share(s->array->job, units), true);
+}
+
+static mr_status run_waves(sweeping *s)
+{
+    for (bool more = true; more;) {
+        mr_range share;
+        MR_TRY(mr_deal_wave(s->deal, s->fetched, &share.begin, &share.end, &more));
+        MR_TRY(run(s, share, false));
+    }
+    return MR_OK;
+}
+
+/* Where each rank has a region of its own, all have to know all of them. */
+static mr_status share_tilings(sweeping *s, mr_tiling **tilings)
+{
+    mr_job *job = s->array->job;
+    size_t ranks = (size_t)mr_comm_size(job->comm);
+    mr_box *regions = malloc(ranks * sizeof *regions);
+    *tilings = malloc(ranks * sizeof **tilings);
+    if (!regions || !*tilings)
+        mr_error_set(job->error, MR_NO_MEMORY, "out of memory: dealing out tiles");
+    mr_status status = mr_job_agree(job);
+    if (status == MR_OK)
+        mr_trade_all(job->comm, &s->tiling.region, sizeof *regions, regions);
+    for (size_t rank = 0; status == MR_OK && rank < ranks; rank++)
+        (*tilings)[rank] = mr_tiling_of(&regions[rank], &s->tiling.tile);
+    free(regions);
+    return status;
+}
+
+static mr_status run_dealt(sweeping *s)
+{
+    mr_job *job = s->array->job;
+    mr_deal deal = {0};
+    mr_tiling *tilings = NULL;
+    mr_status status = s->sweep->mine ? share_tilings(s, &tilings) : MR_OK;
+    mr_fetched_create(&s->fetched, job, job->error);
+    s->deal = &deal;
+    if (status == MR_OK)
+        status = mr_deal_begin(&deal, s->array, tilings ? tilings : &s->tiling, s->sweep->mine);
+    if (status == MR_OK)
+        status = run_waves(s);
+    mr_deal_end(&deal);
+    mr_fetched_destroy(&s->fetched);
+    free(tilings);
     return status;
 }
 
@@ -141,7 +170,6 @@ mr_status mr_sweep_run(mr_sweep *sweep)
     MR_TRY(mr_job_agree(sweep->array->job));
     mr_box all = mr_box_of(&sweep->array->dims);
     const mr_dims *tile = sweep->tile.axes ? &sweep->tile : &sweep->array->chunk;
-    s.grid = grid_of(sweep->region ? sweep->region : &all, tile);
-    pair_tiles(&s.grid, sweep->array);
-    return run(&s);
+    s.tiling = mr_tiling_of(sweep->region ? sweep->region : &all, tile);
+    return sweep->array->spread ? run_dealt(&s) : run_plain(&s);
 }

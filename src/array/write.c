@@ -36,6 +36,17 @@ static bool is_root(const mr_job *job)
     return mr_job_rank(job) == 0;
 }
 
+/* Whole rows, about a MiB of them. */
+static mr_dims usual_chunk(const mr_array_plan *plan)
+{
+    mr_dims chunk = plan->dims;
+    const uint64_t rows = chunk.size[0];
+    const uint64_t row = mr_dims_count(&chunk) / rows * mr_element_size(plan->element);
+    const uint64_t most = ((uint64_t)1 << 20) / row + 1;
+    chunk.size[0] = rows < most ? rows : most;
+    return chunk;
+}
+
 static mr_h5_plan plan_of(const mr_job *job, const mr_array_plan *plan)
 {
     mr_h5_plan made = {.name = plan->dataset ? plan->dataset : "data",
@@ -46,9 +57,11 @@ static mr_h5_plan plan_of(const mr_job *job, const mr_array_plan *plan)
                        .compress = plan->compress};
     if (made.compress == 0)
         made.compress = (unsigned)job->settings->compress;
-    if (made.chunk.axes != made.dims.axes || mr_dims_count(&made.dims) == 0) {
+    if (made.dims.axes == 0 || mr_dims_count(&made.dims) == 0) {
         made.chunk.axes = 0;
         made.compress = 0;
+    } else if (made.chunk.axes == 0 && made.compress) {
+        made.chunk = usual_chunk(plan);
     }
     return made;
 }
@@ -84,6 +97,9 @@ static mr_status begin(mr_array_output *o, const char *path, const mr_array_plan
     for (size_t i = 0; i < o->count; i++)
         o->plans[i] = plan_of(o->job, &plans[i]);
     MR_TRY(path ? open_other(o, path) : open_own(o));
+    for (size_t i = 0; i < o->count; i++)
+        if (o->target.format == MR_FORMAT_NPY && o->plans[i].compress == 0)
+            o->plans[i].chunk.axes = 0; /* tiles of any size will do */
     return mr_saving_begin(&o->saving, o->job, &o->target, o->commit, o->plans, o->count);
 }
 
@@ -177,6 +193,8 @@ static mr_status finish(mr_array_output *o)
         status = mr_saving_end(&o->saving, status);
     if (o->is_own) {
         job->written = job->written || status == MR_OK;
+        for (size_t i = 0; i < o->count; i++)
+            job->rows += o->plans[i].dims.axes ? o->plans[i].dims.size[0] : 1;
         return status;
     }
     if (status == MR_OK && o->commit)

@@ -19,7 +19,7 @@ typedef struct mr_settings {
     const char *output;
     const char *format;
     bool overwrite;
-    uint64_t compress; /* of HDF5: deflate's level; 0: none */
+    uint64_t compress;   /* of HDF5: deflate's level; 0: none */
     uint64_t threads;    /* 0: a fair share of the node */
     uint64_t memory;     /* 0: a safe share of the node */
     const char *scratch; /* NULL: from the environment */

@@ -56,7 +56,8 @@ typedef struct cuts {
 /* One set of these for a kind of CPU. `multiply` is NULL where products cannot be had like that. */
 typedef struct machine {
     unsigned (*largest)(const double *values, unsigned count);
-    cuts (*cut_twice)(const double *values, double *rest, unsigned count, double sigma);
+    cuts (*cut_twice)(const double *values, double *rest, unsigned count, double sigma,
+                      const double *ahead);
     bool (*multiply)(const double *a, const double *b, double *high, double *low, unsigned count);
 } machine;
 
@@ -95,15 +96,16 @@ static void add_singly(mr_exact *sum, const double *values, size_t count)
             mr_exact_add(sum, values[i]);
 }
 
-/* Infinities and NaN have an exponent above the highest. */
-static void add_strip(mr_exact *sum, const machine *kernels, const double *values, unsigned count)
+/* Infinities and NaN have an exponent above the highest. `ahead` is what is read next. */
+static void add_strip(mr_exact *sum, const machine *kernels, const double *values, unsigned count,
+                      const double *ahead)
 {
     double rest[STRIP];
     for (int pass = 0; pass < PASSES; pass++) {
         unsigned exponent = kernels->largest(values, count);
         if (exponent > HIGHEST)
             break;
-        cuts cut = kernels->cut_twice(values, rest, count, sigma_above(exponent));
+        cuts cut = kernels->cut_twice(values, rest, count, sigma_above(exponent), ahead);
         mr_exact_add(sum, cut.first);
         mr_exact_add(sum, cut.second);
         if (!cut.rest)
@@ -117,7 +119,7 @@ void mr_strips_add(mr_strips_cpu cpu, mr_exact *sum, const double *values, size_
 {
     while (count >= SHORTEST) {
         unsigned strip = count < STRIP ? (unsigned)count / GROUP * GROUP : STRIP;
-        add_strip(sum, &machines[cpu], values, strip);
+        add_strip(sum, &machines[cpu], values, strip, values + strip);
         values += strip;
         count -= strip;
     }
@@ -138,8 +140,8 @@ static void add_products(mr_exact *sum, const machine *kernels, const double *a,
         add_products_singly(sum, a, b, count);
         return;
     }
-    add_strip(sum, kernels, high, count);
-    add_strip(sum, kernels, low, count);
+    add_strip(sum, kernels, high, count, a + count);
+    add_strip(sum, kernels, low, count, b + count);
 }
 
 void mr_strips_add_products(mr_strips_cpu cpu, mr_exact *sum, const double *a, const double *b,

@@ -27,9 +27,10 @@ TARGET static unsigned NAME(largest)(const double *values, unsigned count)
     return (unsigned)most >> 20;
 }
 
-/* Cuts twice; what is left goes to `rest`, which may be `values`. Asks memory for the next strip
- * meanwhile: what comes behind the last one is asked for in vain. */
-TARGET static cuts NAME(cut_twice)(const double *values, double *rest, unsigned count, double sigma)
+/* Cuts twice; what is left goes to `rest`, which may be `values`. Meanwhile memory is asked for as
+ * many terms from `ahead` on, the next strip; behind the last one in vain. */
+TARGET static cuts NAME(cut_twice)(const double *values, double *rest, unsigned count, double sigma,
+                                   const double *ahead)
 {
     const double next = ldexp(sigma, -CUT);
     NAME(lanes) first_a = {0}, first_b = {0}, second_a = {0}, second_b = {0};
@@ -38,8 +39,8 @@ TARGET static cuts NAME(cut_twice)(const double *values, double *rest, unsigned 
         NAME(lanes) x = *(const NAME(lanes) *)(values + i);
         NAME(lanes) y = *(const NAME(lanes) *)(values + i + LANES);
         if (i % 8 == 0)
-            __builtin_prefetch(values + count + i);
-        __builtin_prefetch(values + count + i + LANES);
+            __builtin_prefetch(ahead + i);
+        __builtin_prefetch(ahead + i + LANES);
         NAME(lanes) cut_x = (x + sigma) - sigma, cut_y = (y + sigma) - sigma;
         first_a += cut_x;
         first_b += cut_y;

@@ -149,6 +149,18 @@ static mr_h5_plan plan_of(const mr_result *result, const mr_field *field)
     return plan;
 }
 
+/* Readers list datasets by name: this is their order. */
+static void note_columns(mr_saving *saving, const mr_schema *schema)
+{
+    mr_text text = {0};
+    for (unsigned i = 0; i < schema->count; i++)
+        mr_text_printf(&text, "%s%s", i > 0 ? "\n" : "", schema->fields[i].name);
+    mr_text_add(&text, "", 1);
+    if (!text.failed)
+        mr_saving_note_text(saving, "columns", text.data);
+    mr_text_free(&text);
+}
+
 mr_status mr_columns_write(mr_result *result, const mr_commit *commit)
 {
     mr_job *job = result->job;
@@ -164,6 +176,7 @@ mr_status mr_columns_write(mr_result *result, const mr_commit *commit)
         status = mr_saving_begin(&saving, job, result->target, commit, plans, schema->count);
     if (status == MR_OK) {
         mr_saving_note(saving, "rows", (int64_t)schema->rows);
+        note_columns(saving, schema);
         status =
             job->settings->compress ? mr_columns_pack(result, saving) : write_plain(result, saving);
         status = mr_saving_end(&saving, status);

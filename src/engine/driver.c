@@ -31,6 +31,11 @@ const char *mr_job_input(const mr_job *job, size_t number)
     return number < job->input_count ? job->inputs[number] : NULL;
 }
 
+const char *mr_job_output(const mr_job *job)
+{
+    return job->settings->output;
+}
+
 uint64_t mr_job_memory_left(const mr_job *job)
 {
     (void)job;

@@ -28,6 +28,7 @@ mr_status mr_saving_box(mr_saving *saving, unsigned number, const mr_box *box, c
 mr_status mr_saving_flush(mr_saving *saving);
 /* Rank 0 (nothing elsewhere): one more attribute of an HDF5 file. */
 mr_status mr_saving_note(mr_saving *saving, const char *name, int64_t value);
+mr_status mr_saving_note_text(mr_saving *saving, const char *name, const char *text);
 /* Collective: flushes, syncs and closes. Also after an error; frees *saving. The commit is the
  * caller's. */
 mr_status mr_saving_end(mr_saving **saving, mr_status status);

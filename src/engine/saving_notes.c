@@ -98,6 +98,13 @@ mr_status mr_saving_note(mr_saving *saving, const char *name, int64_t value)
     return mr_h5_integer(saving->file, -1, name, value, saving->job->error);
 }
 
+mr_status mr_saving_note_text(mr_saving *saving, const char *name, const char *text)
+{
+    if (!saving->file)
+        return MR_OK;
+    return mr_h5_text(saving->file, -1, name, text, saving->job->error);
+}
+
 /* By name: which rank met one first must not show. */
 static int compare(const void *a, const void *b)
 {

@@ -157,9 +157,12 @@ static mr_status get_raw(mr_h5_chunks *chunks, const hsize_t *from, mr_h5_slot *
     const mr_h5_set *set = chunks->set;
     size_t size = 0;
     uint32_t skipped = 0;
-    mr_h5_lock();
-    mr_status status = fetch_raw(chunks, from, slot->bytes, &size, &skipped, error);
-    mr_h5_unlock();
+    mr_status status = MR_OK;
+    if (!set->is_absent) {
+        mr_h5_lock();
+        status = fetch_raw(chunks, from, slot->bytes, &size, &skipped, error);
+        mr_h5_unlock();
+    }
     *is_there = size > 0;
     if (status != MR_OK || size == 0 || set->filters.count == 0)
         return status;

@@ -144,7 +144,8 @@ static hid_t create_set(hid_t file, const mr_h5_plan *plan)
     hid_t type = type_of(plan), space = space_of(&plan->dims), set = H5I_INVALID_HID;
     hid_t how = H5Pcreate(H5P_DATASET_CREATE), links = H5Pcreate(H5P_LINK_CREATE);
     if (type >= 0 && space >= 0 && how >= 0 && links >= 0 &&
-        H5Pset_create_intermediate_group(links, 1) >= 0 && set_layout(how, plan))
+        H5Pset_create_intermediate_group(links, 1) >= 0 &&
+        H5Pset_char_encoding(links, H5T_CSET_UTF8) >= 0 && set_layout(how, plan))
         set = H5Dcreate2(file, plan->name, type, space, links, how, H5P_DEFAULT);
     if (type >= 0)
         H5Tclose(type);

@@ -140,10 +140,16 @@ static void use_pieces(mr_h5_set *set)
 
 static mr_status use_address(mr_h5_set *set, hid_t plist, mr_error *error)
 {
-    haddr_t address = H5Pget_external_count(plist) > 0 ? HADDR_UNDEF : H5Dget_offset(set->dataset);
-    if (address == HADDR_UNDEF)
-        return MR_OK; /* all of it is fill, or in other files */
+    if (H5Pget_external_count(plist) > 0)
+        return MR_OK;
+    haddr_t address = H5Dget_offset(set->dataset);
     uint64_t bytes = mr_dims_count(&set->dims) * set->type.size;
+    if (address == HADDR_UNDEF) {
+        use_pieces(set);
+        set->is_absent = true;
+        set->way = MR_H5_BY_CHUNK;
+        return MR_OK;
+    }
     if (H5Dget_storage_size(set->dataset) < bytes)
         return damaged(set, "it has fewer bytes than its shape says", error);
     if (address > set->file_bytes || bytes > set->file_bytes - address)
@@ -162,7 +168,10 @@ static mr_status choose_way(mr_h5_set *set, hid_t plist, mr_error *error)
         status = use_chunks(set, plist, error);
     else if (layout == H5D_CONTIGUOUS)
         status = use_address(set, plist, error);
-    if (set->type.is_odd || set->type.variable)
+    else if (layout == H5D_COMPACT &&
+             H5Dget_storage_size(set->dataset) < mr_dims_count(&set->dims) * set->type.size)
+        status = damaged(set, "it has fewer bytes than its shape says", error);
+    if (set->type.is_odd)
         set->way = MR_H5_BY_LIBRARY;
     return status;
 }
@@ -179,15 +188,28 @@ static mr_status finish_way(mr_h5_set *set, hid_t file_type, const char *field, 
     return MR_OK;
 }
 
+static bool has_references(hid_t type)
+{
+    return H5Tdetect_class(type, H5T_VLEN) > 0 || H5Tdetect_class(type, H5T_STRING) > 0;
+}
+
+/* The fill value as the library gives it has pointers where the file has references: strings that
+ * were never written are empty here, unless the file says otherwise, which only the library can
+ * read. */
 static mr_status read_fill(mr_h5_set *set, hid_t plist, hid_t file_type, mr_error *error)
 {
+    H5D_fill_value_t defined = H5D_FILL_VALUE_UNDEFINED;
+    H5Pfill_value_defined(plist, &defined);
     if (set->way != MR_H5_BY_CHUNK)
         return MR_OK;
-    H5D_fill_value_t defined = H5D_FILL_VALUE_UNDEFINED;
+    if (defined == H5D_FILL_VALUE_USER_DEFINED && has_references(file_type)) {
+        set->way = MR_H5_BY_LIBRARY;
+        return MR_OK;
+    }
     set->fill = calloc(1, set->type.size);
     if (!set->fill)
         return no_memory(error);
-    if (H5Pfill_value_defined(plist, &defined) >= 0 && defined == H5D_FILL_VALUE_USER_DEFINED &&
+    if (defined == H5D_FILL_VALUE_USER_DEFINED &&
         H5Pget_fill_value(plist, file_type, set->fill) < 0)
         return mr_h5_fail(error, MR_BAD_INPUT, "cannot read dataset: %s: its fill value is damaged",
                           set->name);
@@ -246,6 +268,7 @@ static void describe(mr_h5_set *set, bool is_chunked)
 static mr_status describe_dataset(mr_h5_set *set, hid_t file_type, hid_t plist,
                                   const mr_h5_match *match, mr_error *error)
 {
+    set->type.address_width = set->address_width;
     mr_status status = mr_h5_type_of(&set->type, file_type, match->field, set->name, error);
     if (status == MR_OK)
         status = read_dims(set, error);
@@ -253,13 +276,13 @@ static mr_status describe_dataset(mr_h5_set *set, hid_t file_type, hid_t plist,
         status = check_size(set, &set->dims, set->type.size, error);
     if (status == MR_OK)
         status = choose_way(set, plist, error);
-    bool is_chunked = set->chunk.axes > 0;
+    bool is_chunked = set->chunk.axes > 0 && !set->is_absent;
     if (status == MR_OK)
         status = check_size(set, &set->chunk, set->type.size, error);
     if (status == MR_OK)
-        status = finish_way(set, file_type, match->field, error);
-    if (status == MR_OK)
         status = read_fill(set, plist, file_type, error);
+    if (status == MR_OK)
+        status = finish_way(set, file_type, match->field, error);
     if (status == MR_OK)
         status = cut_out(set, match->slab, error);
     if (status == MR_OK)
@@ -297,12 +320,32 @@ static mr_status open_bytes(mr_h5_set *set, mr_error *error)
     return MR_OK;
 }
 
+/* How addresses in the file are written, and what they count from. */
+static mr_status read_widths(mr_h5_set *set, mr_error *error)
+{
+    hid_t plist = H5Fget_create_plist(set->file);
+    hsize_t base = 0;
+    size_t address = 0, length = 0;
+    bool is_read =
+        H5Pget_userblock(plist, &base) >= 0 && H5Pget_sizes(plist, &address, &length) >= 0;
+    H5Pclose(plist);
+    if (!is_read || address == 0 || address > 8 || length == 0 || length > 8)
+        return mr_h5_fail(error, MR_BAD_INPUT, "cannot open HDF5 file: %s: it is damaged",
+                          set->file_name);
+    set->base = base;
+    set->address_width = (unsigned)address;
+    set->length_width = (unsigned)length;
+    return MR_OK;
+}
+
 static mr_status find_one(mr_h5_set *set, const char *path, mr_error *error)
 {
     mr_h5_matches matches = {0};
     mr_status status = mr_h5_find_file(&set->file, set->file_name, error);
     if (status == MR_OK)
         status = open_bytes(set, error);
+    if (status == MR_OK)
+        status = read_widths(set, error);
     if (status == MR_OK)
         status = mr_h5_find(&matches, set->file, set->file_name, path, error);
     if (status == MR_OK && matches.count > 1)

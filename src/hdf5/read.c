@@ -41,13 +41,14 @@ void mr_h5_reader_destroy(mr_h5_reader **reader)
         mr_memory_free(old->span, old->span_room);
     if (old->set)
         mr_h5_chunks_free(&old->chunks);
+    mr_h5_heap_free(&old->heap);
     free(old->part);
     free(old);
 }
 
 uint64_t mr_h5_reader_bytes(const mr_h5_reader *reader)
 {
-    return reader->chunks.bytes;
+    return reader->chunks.bytes + reader->heap.bytes;
 }
 
 /* ---- Chunk by chunk ---- */

@@ -6,10 +6,12 @@
 
 #include "hdf5/chunks.h"
 #include "hdf5/copy.h"
+#include "hdf5/heap.h"
 
 struct mr_h5_reader {
     mr_h5_set *set;
     mr_h5_chunks chunks;
+    mr_h5_heap heap;
     unsigned char *span; /* MR_H5_BY_ADDRESS: bytes of the file on their way */
     size_t span_room;
     size_t *part; /* room for the numbers of all of an element's parts */

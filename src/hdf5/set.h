@@ -19,7 +19,7 @@ typedef enum mr_h5_way {
 struct mr_h5_set {
     char *name, *file_name, *path;
     hid_t file, dataset; /* used under the lock */
-    int fd;              /* the same file; MR_H5_BY_ADDRESS */
+    int fd;              /* the same file */
     mr_h5_way way;
     mr_h5_type type;
     mr_dims dims;     /* of the dataset itself, without the type's inner axes */
@@ -27,8 +27,11 @@ struct mr_h5_set {
     uint64_t address; /* MR_H5_BY_ADDRESS */
     mr_dims chunk;    /* the others; no size is 0 */
     mr_h5_filters filters;
-    unsigned char *fill; /* an element where no chunk is; type.size bytes */
-    uint64_t file_bytes; /* the file's size */
+    unsigned char *fill;                  /* an element where no chunk is; type.size bytes */
+    uint64_t file_bytes;                  /* the file's size */
+    uint64_t base;                        /* where in it addresses count from */
+    unsigned address_width, length_width; /* bytes of an address, and of a length, in the file */
+    bool is_absent;                       /* no bytes were ever written: all of it is fill */
     mr_h5_info info;
 };
 

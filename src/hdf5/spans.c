@@ -17,26 +17,32 @@ typedef struct spans {
     size_t step[MR_AXES]; /* bytes from one element to the next in the file */
 } spans;
 
-static mr_status read_bytes(mr_h5_reader *reader, uint64_t offset, unsigned char *to, uint64_t size,
+mr_status mr_h5_spans_bytes(const mr_h5_set *set, uint64_t address, void *to, uint64_t size,
                             mr_error *error)
 {
-    const mr_h5_set *set = reader->set;
+    unsigned char *next = to;
     while (size > 0) {
-        ssize_t got =
-            pread(set->fd, to, size < AT_ONCE ? size : AT_ONCE, (off_t)(set->address + offset));
+        ssize_t got = pread(set->fd, next, size < AT_ONCE ? size : AT_ONCE, (off_t)address);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
             return mr_error_set(error, MR_BAD_INPUT,
                                 "cannot read dataset: %s: at byte %llu of the file: %s", set->name,
-                                (unsigned long long)(set->address + offset),
+                                (unsigned long long)address,
                                 got < 0 ? strerror(errno) : "the file is cut off: restore it");
-        to += got;
-        offset += (uint64_t)got;
+        next += got;
+        address += (uint64_t)got;
         size -= (uint64_t)got;
-        reader->chunks.bytes += (uint64_t)got;
     }
     return MR_OK;
+}
+
+static mr_status read_bytes(mr_h5_reader *reader, uint64_t offset, unsigned char *to, uint64_t size,
+                            mr_error *error)
+{
+    const mr_h5_set *set = reader->set;
+    reader->chunks.bytes += size;
+    return mr_h5_spans_bytes(set, set->address + offset, to, size, error);
 }
 
 static uint64_t offset_of(const spans *of, const mr_box *region)

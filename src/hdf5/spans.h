@@ -7,6 +7,10 @@
 
 #include "hdf5/reader.h"
 
+/* `size` bytes of the set's file from `address` on; fewer are an error. */
+mr_status mr_h5_spans_bytes(const mr_h5_set *set, uint64_t address, void *to, uint64_t size,
+                            mr_error *error);
+
 mr_status mr_h5_spans_read(mr_h5_reader *reader, const mr_h5_goal *goal, mr_error *error);
 
 #endif

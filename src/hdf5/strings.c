@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AT_ONCE    4096        /* strings of variable length */
-#define BYTES_MOST (1ul << 20) /* of fixed ones at once */
+#define AT_ONCE (256u << 10) /* bytes of elements */
 
 /* Text on its way out. */
 typedef struct lines {
@@ -77,6 +76,25 @@ static mr_status read_fixed(mr_h5_reader *reader, const mr_box *box, char *buffe
 
 /* ---- Variable size ---- */
 
+static mr_status read_referred(mr_h5_reader *reader, const mr_box *box, char *buffer,
+                               const lines *to, mr_error *error)
+{
+    const mr_h5_set *set = reader->set;
+    mr_status status = mr_h5_read_box(reader, box, 0, buffer, error);
+    uint64_t count = mr_box_count(box);
+    for (uint64_t i = 0; status == MR_OK && i < count; i++) {
+        const unsigned char *element = (unsigned char *)buffer + i * set->type.parts->number.size;
+        const char *string;
+        size_t size;
+        status = mr_h5_heap_get(&reader->heap, set, element, &string, &size, error);
+        if (status == MR_OK)
+            status = add_line(to, string, size, error);
+    }
+    return status;
+}
+
+/* ---- Through the library ---- */
+
 /* Under the lock. */
 static mr_status fetch_variable(mr_h5_reader *reader, const mr_box *box, char **string,
                                 hid_t memory, mr_error *error)
@@ -100,8 +118,8 @@ static mr_status fetch_variable(mr_h5_reader *reader, const mr_box *box, char **
 }
 
 /* The strings are the library's: they are copied and given back under the lock. */
-static mr_status read_variable(mr_h5_reader *reader, const mr_box *box, char *buffer,
-                               const lines *to, mr_error *error)
+static mr_status read_relayed(mr_h5_reader *reader, const mr_box *box, char *buffer,
+                              const lines *to, mr_error *error)
 {
     char **string = (char **)(void *)buffer;
     hsize_t count = mr_box_count(box);
@@ -120,7 +138,17 @@ static mr_status read_variable(mr_h5_reader *reader, const mr_box *box, char *bu
     return status;
 }
 
-/* ---- Both ---- */
+/* ---- All ways ---- */
+
+static mr_status read_some(mr_h5_reader *reader, const mr_box *box, char *buffer, const lines *to,
+                           mr_error *error)
+{
+    const mr_h5_set *set = reader->set;
+    if (!set->type.variable)
+        return read_fixed(reader, box, buffer, to, error);
+    return set->way == MR_H5_BY_LIBRARY ? read_relayed(reader, box, buffer, to, error)
+                                        : read_referred(reader, box, buffer, to, error);
+}
 
 mr_status mr_h5_read_strings(mr_h5_reader *reader, uint64_t first, uint64_t count, char **text,
                              size_t *size, size_t *capacity, mr_error *error)
@@ -131,21 +159,21 @@ mr_status mr_h5_read_strings(mr_h5_reader *reader, uint64_t first, uint64_t coun
         return mr_error_set(error, MR_BAD_INPUT,
                             "wrong shape: %s: there are no such strings in it: name others",
                             set->name);
-    size_t each = set->type.variable ? sizeof(char *) : set->type.parts->number.size;
-    uint64_t most = set->type.variable ? AT_ONCE : BYTES_MOST / (each ? each : 1) + 1;
+    if (count == 0)
+        return MR_OK;
+    size_t each = set->type.parts->number.size;
+    uint64_t most = AT_ONCE / (each ? each : 1) + 1;
     most = count < most ? count : most;
-    size_t room = most * each;
-    char *buffer = count ? mr_memory_allocate(room, "reading strings", error) : NULL;
-    mr_status status = count && !buffer ? error->code : MR_OK;
+    char *buffer = mr_memory_allocate(most * each + 1, "reading strings", error);
+    mr_status status = buffer ? MR_OK : error->code;
     const lines to = {text, size, capacity};
     for (mr_box box; status == MR_OK && count > 0;) {
         uint64_t some = cut_box(dims, first, count < most ? count : most, &box);
-        status = set->type.variable ? read_variable(reader, &box, buffer, &to, error)
-                                    : read_fixed(reader, &box, buffer, &to, error);
+        status = read_some(reader, &box, buffer, &to, error);
         first += some;
         count -= some;
     }
     if (buffer)
-        mr_memory_free(buffer, room);
+        mr_memory_free(buffer, most * each + 1);
     return status;
 }

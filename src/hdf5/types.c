@@ -17,6 +17,47 @@ static mr_status no_memory(mr_error *error)
                         "out of memory: describing a type: use a node with more memory");
 }
 
+/* ---- Bytes ---- */
+
+/* The library says how large a type is in memory. Strings and sequences of variable length are
+ * pointers there, and in the file a length, an address and a number; what holds them differs too.
+ */
+static size_t stored_size(const mr_h5_type *of, hid_t type)
+{
+    H5T_class_t class = H5Tget_class(type);
+    size_t size = H5Tget_size(type);
+    if (class == H5T_VLEN || (class == H5T_STRING && H5Tis_variable_str(type) > 0))
+        return 8 + of->address_width;
+    if (class == H5T_ARRAY) {
+        hid_t super = H5Tget_super(type);
+        size_t step = H5Tget_size(super);
+        size = step ? size / step * stored_size(of, super) : 0;
+        H5Tclose(super);
+    }
+    int members = class == H5T_COMPOUND ? H5Tget_nmembers(type) : 0;
+    for (int i = 0; i < members; i++) {
+        hid_t member = H5Tget_member_type(type, (unsigned)i);
+        size += stored_size(of, member) - H5Tget_size(member);
+        H5Tclose(member);
+    }
+    return size;
+}
+
+/* Members before this one may be larger in the file, or smaller. */
+static size_t stored_offset(const mr_h5_type *of, hid_t type, unsigned member)
+{
+    size_t offset = H5Tget_member_offset(type, member), stored = offset;
+    int members = H5Tget_nmembers(type);
+    for (int i = 0; i < members; i++) {
+        if (H5Tget_member_offset(type, (unsigned)i) >= offset)
+            continue;
+        hid_t before = H5Tget_member_type(type, (unsigned)i);
+        stored += stored_size(of, before) - H5Tget_size(before);
+        H5Tclose(before);
+    }
+    return stored;
+}
+
 /* ---- One number ---- */
 
 static bool is_half(hid_t type)
@@ -143,7 +184,7 @@ static mr_status describe_string(mr_h5_type *type, hid_t from, size_t offset)
     type->strings = true;
     type->variable = H5Tis_variable_str(from) > 0;
     type->has_spaces = H5Tget_strpad(from) == H5T_STR_SPACEPAD;
-    type->parts[0] = (mr_h5_part){{MR_H5_RAW, H5Tget_size(from), false}, offset, false, 0};
+    type->parts[0] = (mr_h5_part){{MR_H5_RAW, stored_size(type, from), false}, offset, false, 0};
     type->count = 1;
     return MR_OK;
 }
@@ -169,7 +210,7 @@ static mr_status describe_array(mr_h5_type *type, hid_t from, size_t offset, con
     hsize_t sizes[H5S_MAX_RANK];
     int axes = H5Tget_array_dims2(from, sizes);
     hid_t super = H5Tget_super(from);
-    size_t step = H5Tget_size(super), count = step ? H5Tget_size(from) / step : 0;
+    size_t step = stored_size(type, super), count = step ? stored_size(type, from) / step : 0;
     if (axes < 0 || axes > MR_AXES || count == 0 || count > PARTS_MOST) {
         H5Tclose(super);
         return refuse(name, "arrays with too many axes or numbers", error);
@@ -195,7 +236,7 @@ static mr_status add_column(mr_h5_type *type, hid_t from, unsigned member, mr_er
 {
     hid_t field = H5Tget_member_type(from, member);
     bool is_odd = false;
-    mr_h5_part part = {.offset = H5Tget_member_offset(from, member)};
+    mr_h5_part part = {.offset = stored_offset(type, from, member)};
     bool is_number = number_of(field, &part.number, &is_odd);
     H5Tclose(field);
     if (!is_number)
@@ -313,7 +354,7 @@ static mr_status describe(mr_h5_type *type, hid_t from, const char *field, size_
         return no_field(from, field, name, error);
     hid_t inner = H5Tget_member_type(from, (unsigned)member);
     mr_status status = describe(type, inner, rest,
-                                offset + H5Tget_member_offset(from, (unsigned)member), name, error);
+                                offset + stored_offset(type, from, (unsigned)member), name, error);
     H5Tclose(inner);
     return status;
 }
@@ -321,7 +362,8 @@ static mr_status describe(mr_h5_type *type, hid_t from, const char *field, size_
 mr_status mr_h5_type_of(mr_h5_type *type, hid_t file_type, const char *field, const char *name,
                         mr_error *error)
 {
-    *type = (mr_h5_type){.memory = -1, .size = H5Tget_size(file_type)};
+    type->memory = -1;
+    type->size = stored_size(type, file_type);
     mr_status status = describe(type, file_type, field, 0, name, error);
     H5Eclear2(H5E_DEFAULT);
     return status;
@@ -461,6 +503,8 @@ mr_status mr_h5_type_relay(mr_h5_type *type, hid_t file_type, const char *field,
     for (size_t i = 0; i < type->count; i++) {
         mr_h5_part *moved = &type->parts[i];
         moved->number.is_swapped = false;
+        if (type->variable)
+            moved->number.size = sizeof(char *);
         moved->offset = at;
         at += moved->number.size;
         moved->imaginary = at;

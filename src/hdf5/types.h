@@ -11,11 +11,12 @@
 #include <hdf5.h>
 
 typedef struct mr_h5_type {
-    size_t size;  /* of an element's bytes */
-    hid_t memory; /* what the library is asked for; -1: bytes as they lie in the file */
-    bool is_odd;  /* has numbers that only the library can convert */
+    unsigned address_width; /* of the file: strings of variable length are references there */
+    size_t size;            /* of an element's bytes */
+    hid_t memory;           /* what the library is asked for; -1: bytes as they lie in the file */
+    bool is_odd;            /* has numbers that only the library can convert */
     bool strings;
-    bool variable;   /* strings: bytes of elements are pointers of the library's */
+    bool variable;   /* strings: elements refer to them; the library's are pointers */
     bool has_spaces; /* strings: padded with spaces */
     mr_element element;
     mr_h5_part *parts; /* one an element of `inner` */
@@ -24,8 +25,8 @@ typedef struct mr_h5_type {
     char **names;  /* of a table's columns */
 } mr_h5_type;
 
-/* Describes `file_type`, or its field. Under the lock. `name` is for messages. Freed with
- * mr_h5_type_free in any case. */
+/* Describes `file_type`, or its field. Under the lock. `name` is for messages. *type is zeros but
+ * for address_width; freed with mr_h5_type_free in any case. */
 mr_status mr_h5_type_of(mr_h5_type *type, hid_t file_type, const char *field, const char *name,
                         mr_error *error);
 

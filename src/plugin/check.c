@@ -39,9 +39,12 @@ static mr_status check_fold(const mr_app *app, const char *path, mr_error *error
 
 static mr_status check_input(const mr_app *app, const char *path, mr_error *error)
 {
-    if ((unsigned)app->input > MR_INPUT_FILES)
+    if ((unsigned)app->input > MR_INPUT_ROWS)
         return BAD("plugin does not fit: %s: it has an unknown kind of input: %u", path,
                    (unsigned)app->input);
+    if (app->element != 0 && mr_element_size(app->element) == 0)
+        return BAD("plugin does not fit: %s: it wants an unknown kind of element: %u", path,
+                   (unsigned)app->element);
     if (app->input == MR_INPUT_RECORDS && app->record_size == 0)
         return BAD("plugin is not whole: %s: its records have no size: set .record_size", path);
     return MR_OK;
