@@ -143,8 +143,11 @@ static inline mr_status gram_make(gram *g, const table *t, const double *shifts)
     return mr_dense_create(t->job, MR_SUM_F64, t->columns * (t->columns + 1) / 2, &g->sums);
 }
 
+/* Also of one that was never made. */
 static inline void gram_free(gram *g)
 {
+    if (!g->t)
+        return;
     mr_dense_destroy(&g->sums);
     mr_job_release(g->t->job, g->room, mr_job_threads(g->t->job) * g->room_size);
 }
