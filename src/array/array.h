@@ -112,6 +112,9 @@ struct mr_sweep {
     mr_dims tile; /* axes 0: the array's chunk */
     mr_status (*take)(mr_sweep *sweep, unsigned thread, const mr_box *box, const void *values,
                       mr_error *error);
+    /* Where a box's values are to go in C order: `take` is not called for it then. NULL, or
+     * returning NULL: nowhere in particular. */
+    void *(*place)(mr_sweep *sweep, const mr_box *box);
     void *self;
     const char *phase; /* for the progress line */
 };
