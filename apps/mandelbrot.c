@@ -18,6 +18,7 @@
 #define LANES 16
 
 typedef struct state {
+    mr_job *job;
     int64_t width, height, iterations;
     double center_x, center_y, zoom;
     const char *png;
@@ -84,7 +85,7 @@ static mr_status fill(void *context, const mr_box *box, void *values)
             continue;
         }
         compute_row(s, box->from[0] + i, box->from[1], columns, steps);
-        if (row && (*row = malloc(columns * sizeof *steps)))
+        if (row && (*row = mr_job_allocate(s->job, columns * sizeof *steps)))
             memcpy(*row, steps, columns * sizeof *steps);
     }
     return MR_OK;
@@ -159,7 +160,9 @@ static mr_status write_steps(mr_job *job, state *s)
 static mr_status run(mr_job *job)
 {
     state *s = mr_job_state(job);
-    if (s->png && mr_job_output(job))
+    const uint64_t bytes = (uint64_t)s->width * (uint64_t)s->height * sizeof(int32_t);
+    s->job = job;
+    if (s->png && mr_job_output(job) && bytes < mr_job_memory_left(job) / 2)
         s->rows = calloc((size_t)s->height, sizeof *s->rows);
     return mr_job_output(job) ? write_steps(job, s) : write_picture(job, s);
 }
@@ -185,9 +188,8 @@ static mr_status setup(mr_job *job, void *data)
 static void teardown(mr_job *job, void *data)
 {
     state *s = data;
-    (void)job;
     for (int64_t i = 0; s->rows && i < s->height; i++)
-        free(s->rows[i]);
+        mr_job_release(job, s->rows[i], (uint64_t)s->width * sizeof **s->rows);
     free(s->rows);
     free(s->colours);
 }

@@ -109,6 +109,17 @@ static void filter_row(const unsigned char *row, const unsigned char *above, siz
     }
 }
 
+/* Most of the room is not needed. */
+static void shrink(mr_png_band *band, mr_error *error)
+{
+    unsigned char *smaller =
+        mr_memory_resize(band->chunk, band->room, band->size, "a picture", error);
+    if (smaller) {
+        band->chunk = smaller;
+        band->room = band->size;
+    }
+}
+
 static mr_status deflate_band(mr_png_band *band, const unsigned char *bytes, bool is_last,
                               mr_error *error)
 {
@@ -125,6 +136,7 @@ static mr_status deflate_band(mr_png_band *band, const unsigned char *bytes, boo
         z.avail_out = (uInt)(band->room - FRAME);
         deflate(&z, is_last ? Z_FINISH : Z_FULL_FLUSH);
         band->size = (size_t)(frame(band->chunk, "IDAT", z.total_out) - band->chunk);
+        shrink(band, error);
     }
     deflateEnd(&z);
     return error->code;
