@@ -210,7 +210,7 @@ typedef struct mr_array_plan {
     const char *dataset; /* NULL: data */
     mr_element element;
     mr_dims dims;
-    mr_dims chunk; /* axes 0: contiguous */
+    mr_dims chunk; /* axes 0: contiguous; when compressed, whole rows, about a MiB of them */
     unsigned compress;
 } mr_array_plan;
 typedef struct mr_array_output mr_array_output;
