@@ -155,39 +155,49 @@ static mr_status solve(fit *f)
 
 /* ---- What is left to explain ---- */
 
-/* Residuals take the place of the target among the tile's columns. */
-static double leave(const fit *f, uint64_t rows, double *columns)
+/* Residuals take the place of the target among the columns; their sums go to `lanes`. */
+static void leave(const fit *f, uint64_t rows, double *columns, double *lanes)
 {
-    double *left = columns + f->target * GRAM_STRIDE, lanes[LANES] = {0};
+    double *left = columns + f->target * f->g.stride;
     for (uint64_t j = 0; j < f->features; j++) {
-        const double *x = columns + column_of(f, j) * GRAM_STRIDE;
+        const double *x = columns + column_of(f, j) * f->g.stride;
         double slope = f->slopes[j];
         for (uint64_t r = 0; r < rows; r++)
             left[r] -= slope * x[r];
     }
     for (uint64_t r = 0; r < rows; r++)
         lanes[r % LANES] += left[r];
-    return lanes_sum(lanes);
+}
+
+/* Products of residuals with all columns, themselves as well, of a strip of rows. */
+static void leave_strip(const fit *f, const mr_tile *tile, uint64_t first, const gram_room *room,
+                        double *lanes)
+{
+    const gram *g = &f->g;
+    uint64_t left = tile->box.size[0] - first, rows = left < g->strip ? left : g->strip;
+    gram_fill(g, tile, first, rows, room->columns);
+    leave(f, rows, room->columns, lanes);
+    for (uint64_t b = 0; b < g->blocks; b++)
+        g->multiply(gram_block(g, room, f->target / GRAM_BLOCK), gram_block(g, room, b), g->stride,
+                    rows, room->products + b * GRAM_PRODUCTS);
 }
 
 static mr_status leave_tile(void *context, const mr_tile *tile)
 {
     const fit *f = context;
     const gram *g = &f->g;
-    double *columns = (double *)(void *)(g->room + tile->thread * g->room_size);
-    double *products = columns + g->blocks * GRAM_BLOCK * GRAM_STRIDE;
+    gram_room room = gram_room_of(g, tile->thread);
+    double lanes[LANES] = {0};
     void *sums = mr_dense_mine(f->left, tile->thread);
     if (!sums)
         return MR_OK;
-    gram_turn(g, tile->values, tile->box.size[0], columns);
-    sums_add(sums, g->columns, leave(f, tile->box.size[0], columns));
-    const double *target = columns + f->target / GRAM_BLOCK * GRAM_BLOCK * GRAM_STRIDE;
-    for (uint64_t b = 0; b < g->blocks; b++) {
-        g->multiply(target, columns + b * GRAM_BLOCK * GRAM_STRIDE, tile->box.size[0], products);
-        for (uint64_t j = 0; j < GRAM_BLOCK && b * GRAM_BLOCK + j < g->columns; j++)
-            sums_add(sums, b * GRAM_BLOCK + j,
-                     lanes_sum(products + (f->target % GRAM_BLOCK * GRAM_BLOCK + j) * LANES));
-    }
+    memset(room.products, 0, g->blocks * GRAM_PRODUCTS * sizeof *room.products);
+    for (uint64_t first = 0; first < tile->box.size[0]; first += g->strip)
+        leave_strip(f, tile, first, &room, lanes);
+    sums_add(sums, g->columns, lanes_sum(lanes));
+    const double *row = room.products + f->target % GRAM_BLOCK * GRAM_BLOCK * LANES;
+    for (uint64_t j = 0; j < g->columns; j++)
+        sums_add(sums, j, lanes_sum(row + j / GRAM_BLOCK * GRAM_PRODUCTS + j % GRAM_BLOCK * LANES));
     return MR_OK;
 }
 

@@ -141,11 +141,12 @@ static mr_status table_check_tile(void *context, const mr_tile *tile)
     if (!sums)
         return MR_OK;
     for (uint64_t j = 0; j < columns; j++) {
-        double sum = 0, size = 0;
+        double first = rows ? values[j] : 0, sum = 0, size = 0;
         for (uint64_t i = 0; i < rows; i++) {
-            sum += values[i * columns + j];
+            sum += values[i * columns + j] - first;
             size += fabs(values[i * columns + j]);
         }
+        sums_add(sums, j, first * (double)rows); /* where all values are alike, nothing is lost */
         sums_add(sums, j, sum);
         if (!(size <= TABLE_LARGEST)) {
             table_find_bad(check, tile);

@@ -64,9 +64,10 @@ MR_API mr_array *mr_array_made(mr_job *job, mr_element element, mr_dims dims,
  * so it may be larger than memory. The element is that of the file, or the nearest there is; or as
  * mr_array_cast says. */
 MR_API mr_array *mr_array_open(mr_job *job, const char *path);
-/* Collective. The numeric columns of a CSV file, or any of the above, as rows of f64 in memory;
- * over budget they go to the scratch disk. `names` (may be NULL) gets columns' names, owned by the
- * job; NULL where there are none. */
+/* Collective. Inputs (datasets, CSV; of that the columns that hold numbers) as rows of f64 in
+ * memory, one input below the other. A single dataset that does not fit in memory is read from its
+ * file each time instead; anything else that does not fit is MR_NO_MEMORY. `names` (may be NULL)
+ * gets columns' names, owned by the job; NULL where there are none. */
 MR_API mr_array *mr_array_load(mr_job *job, const char *const *paths, size_t count,
                                const char *const **names);
 

@@ -1,6 +1,6 @@
 /*
  * array/load.c: inputs as rows of f64 in memory. Datasets tell how many rows they have; of text
- * that is known when it has been read.
+ * that is known when it has been read. One dataset that does not fit in memory stays in its file.
  */
 #include "array/load.h"
 
@@ -180,12 +180,36 @@ static mr_status run_pieces(reading *r)
     return status;
 }
 
+/* Collective. Whether all ranks have room for their rows, and an eighth of it to work in. */
+static bool has_room(const mr_loading *loading, uint64_t rows)
+{
+    mr_job *job = loading->job;
+    int rank = mr_comm_rank(job->comm);
+    uint64_t here = mr_array_row_start(job, rows, rank + 1) - mr_array_row_start(job, rows, rank);
+    uint64_t left = mr_job_memory_left(job) / 8 * 7;
+    return !mr_comm_any(job->comm, here > left / (loading->columns * sizeof(double)));
+}
+
+/* Collective. A dataset that stays where it is, and is read each time it is gone over. */
+static mr_status leave_in_file(mr_loading *loading, uint64_t rows)
+{
+    mr_job *job = loading->job;
+    mr_array *file = mr_array_open(job, loading->plan->files[0].path);
+    mr_array *array = mr_array_cast(file, MR_F64);
+    if (array && mr_array_dims(array).axes != 2)
+        array = mr_array_reshape(array, MR_DIMS2(rows, loading->columns));
+    loading->array = array;
+    return mr_job_agree(job);
+}
+
 static mr_status read_datasets(reading *r)
 {
     mr_job *job = r->loading->job;
     int rank = mr_comm_rank(job->comm);
     MR_TRY(count_rows(r));
     uint64_t rows = r->starts[r->loading->plan->count];
+    if (r->loading->plan->count == 1 && !has_room(r->loading, rows))
+        return leave_in_file(r->loading, rows);
     mr_array *array = mr_load_reserve(r->loading, rows);
     if (!array)
         return mr_job_agree(job);
