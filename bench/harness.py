@@ -10,6 +10,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,7 @@ class Contender:
     agrees: str = ""  # those with the same name here must agree; "": nobody looks
     slow: bool = False  # two repetitions, no trial
     report: bool = False  # give it --report and keep what it writes
+    tree: bool = False  # its memory is that of all its processes together
     note: str = ""
 
     @property
@@ -253,6 +255,41 @@ def own_seconds(contender):
     return float(said[-1])
 
 
+def children(pid):
+    """A process and all that it started."""
+    yield pid
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split():
+                yield from children(int(child))
+    except OSError:
+        pass
+
+
+def resident(pid):
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError):
+        return 0
+
+
+class Watch(threading.Thread):
+    """Looks again and again at how much memory a process and its children have together."""
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self.pid, self.most, self.over = pid, 0, threading.Event()
+
+    def run(self):
+        while not self.over.wait(0.01):
+            self.most = max(self.most, sum(map(resident, set(children(self.pid)))))
+
+    def end(self):
+        self.over.set()
+        self.join()
+        return self.most
+
+
 def run_once(contender):
     """Runs it; returns seconds and peak resident bytes. The output is left in OUT."""
     shutil.rmtree(OUT, ignore_errors=True)
@@ -260,6 +297,9 @@ def run_once(contender):
     with open(OUT / "stdout", "wb") as stdout, open(OUT / "stderr", "wb") as stderr:
         begin = time.perf_counter()
         process = start(contender, stdout, stderr)
+        watch = Watch(process.pid) if contender.tree else None
+        if watch:
+            watch.start()
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - begin
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -268,7 +308,7 @@ def run_once(contender):
         raise Failed(f"{contender.name} failed with {process.returncode}: {last}")
     if contender.clock:
         seconds = own_seconds(contender)
-    return seconds, usage.ru_maxrss * 1024
+    return seconds, max(usage.ru_maxrss * 1024, watch.end() if watch else 0)
 
 
 def output_of(contender):

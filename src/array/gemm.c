@@ -20,7 +20,7 @@
 
 void mr_gemm_choose_own(mr_gemm *gemm, mr_element element)
 {
-    const mr_micro *micro = mr_micro_of(element);
+    const mr_micro *micro = mr_micro_of(element, 0);
     *gemm = (mr_gemm){element, micro, micro->name};
 }
 

@@ -113,14 +113,16 @@ MICRO_ANY(any_f32, float)
 static const mr_micro any[] = {{"portable", false, 4, 8, any_f64},
                                {"portable", false, 4, 8, any_f32}};
 
-const mr_micro *mr_micro_of(mr_element element)
+const mr_micro *mr_micro_of(mr_element element, unsigned number)
 {
-    size_t which = element == MR_F32;
+    const mr_micro *found[3] = {NULL};
+    unsigned count = 0, which = element == MR_F32;
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f"))
-        return &wide[which];
+        found[count++] = &wide[which];
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return &fused[which];
+        found[count++] = &fused[which];
 #endif
-    return &any[which];
+    found[count++] = &any[which];
+    return number < count ? found[number] : NULL;
 }

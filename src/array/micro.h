@@ -23,7 +23,8 @@ typedef struct mr_micro {
 #define MR_MICRO_ROWS    8  /* the most */
 #define MR_MICRO_COLUMNS 48 /* the most */
 
-/* Local. The best one for this CPU; of f64 or f32. */
-const mr_micro *mr_micro_of(mr_element element);
+/* Local. The best one for this CPU, of f64 or f32; with `number` above 0 the next best ones, up to
+ * NULL. */
+const mr_micro *mr_micro_of(mr_element element, unsigned number);
 
 #endif

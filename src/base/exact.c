@@ -16,7 +16,7 @@ void mr_long_carry(mr_exact *sum)
         carry = word >> DIGIT;
     }
     sum->words[MR_LONG_DIGITS - 1] += carry;
-    sum->words[MR_LONG_PENDING] = 0;
+    sum->words[MR_LONG_PENDING] = 1;
 }
 
 void mr_long_add_special(mr_exact *sum, double value)
@@ -36,10 +36,9 @@ void mr_exact_add(mr_exact *sum, double value)
     mr_long_put(sum, parts.digits, (unsigned)(parts.exponent - MR_LONG_EXPONENT), parts.sign);
 }
 
-/* A sum that was just carried counts as one piece more: its words are 32 bits. */
 void mr_exact_merge(mr_exact *sum, const mr_exact *other)
 {
-    mr_long_expect(sum, other->words[MR_LONG_PENDING] + 1);
+    mr_long_expect(sum, other->words[MR_LONG_PENDING]);
     for (unsigned i = 0; i < MR_LONG_DIGITS; i++)
         sum->words[i] += other->words[i];
     sum->words[MR_LONG_FLAGS] |= other->words[MR_LONG_FLAGS];

@@ -19,7 +19,7 @@
 
 #define MR_LONG_DIGITS   136 /* words of the number; the others follow */
 #define MR_LONG_FLAGS    136 /* which kinds of terms were no numbers */
-#define MR_LONG_PENDING  137 /* pieces that a word may have got since carries were moved */
+#define MR_LONG_PENDING  137 /* pieces that a word may hold; 0 for the empty sum alone */
 #define MR_LONG_EXPONENT (-2176)
 #define MR_LONG_MOST     (INT64_C(1) << 30) /* pieces; twice as many would fit */
 
@@ -28,7 +28,7 @@
 #define MR_LONG_INVALID  4
 
 /* Carries upwards what does not fit in 32 bits: words are then 0 to 2^32 - 1, but for the highest,
- * which has the sign. */
+ * which has the sign. That is one piece. */
 void mr_long_carry(mr_exact *sum);
 void mr_long_add_special(mr_exact *sum, double value);
 

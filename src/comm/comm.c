@@ -31,6 +31,9 @@ static void choose_transport(void)
         setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
         setenv("OMPI_MCA_pml", "ob1", 0);
         setenv("OMPI_MCA_btl", "self", 0);
+        /* All who are alone on a node would share one folder, and who ends takes it from who is
+         * about to start. Nothing is kept there. */
+        setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
         return;
     }
     int here = number_of("OMPI_COMM_WORLD_LOCAL_SIZE", 0);

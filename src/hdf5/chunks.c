@@ -127,7 +127,8 @@ static mr_status fetch_raw(mr_h5_chunks *chunks, const hsize_t *from, unsigned c
     const mr_h5_set *set = chunks->set;
     hsize_t stored = 0;
     bool is_packed = set->filters.count > 0;
-    if (H5Dget_chunk_storage_size(set->dataset, from, &stored) < 0)
+    if (H5Dget_chunk_storage_size(set->dataset, from, &stored) < 0 &&
+        !mr_h5_failed_because("chunk storage is not allocated"))
         return damaged(chunks, from, "the index of chunks cannot be read", error);
     *size = (size_t)stored;
     if (stored == 0)
@@ -263,7 +264,8 @@ mr_status mr_h5_chunks_get(mr_h5_chunks *chunks, const uint64_t *at, mr_h5_slot 
                            : get_read(chunks, from, empty, error);
     if (status != MR_OK)
         return status;
-    empty->chunk = number;
+    if (is_there)
+        empty->chunk = number;
     *slot = is_there ? empty : filled(chunks, empty);
     return MR_OK;
 }

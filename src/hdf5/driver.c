@@ -34,9 +34,13 @@ static H5FD_t *open_file(const char *name, unsigned flags, hid_t list, haddr_t m
     const given *g = H5Pget_driver_info(list);
     (void)flags;
     (void)most;
-    opened *o = g ? calloc(1, sizeof *o) : NULL;
-    if (!o)
+    if (!g)
         return NULL;
+    opened *o = calloc(1, sizeof *o);
+    if (!o) {
+        g->writes->failure = ENOMEM;
+        return NULL;
+    }
     o->writes = g->writes;
     o->file = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (o->file >= 0)

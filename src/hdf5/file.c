@@ -2,6 +2,7 @@
  */
 #include "hdf5/writing.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@ mr_status mr_h5_cannot(mr_h5_file *file, mr_error *error)
     if (!file->writes.failure)
         return mr_h5_fail(error, MR_BAD_OUTPUT, "cannot write output: %s", file->path);
     H5Eclear2(H5E_DEFAULT);
+    if (file->writes.failure == ENOMEM)
+        return mr_error_set(error, MR_NO_MEMORY, "out of memory: opening the output");
     return mr_error_set(error, MR_BAD_OUTPUT, "cannot write output: %s: %s", file->path,
                         strerror(file->writes.failure));
 }

@@ -135,7 +135,11 @@ mr_status mr_h5_heap_get(mr_h5_heap *heap, const mr_h5_set *set, const unsigned 
     uint64_t number = number_at(element + 4 + set->address_width, 4);
     *string = "";
     *size = 0;
-    if (address == 0 || length == 0)
+    if (length == UINT32_MAX && number == UINT32_MAX && set->fill_string) {
+        *string = set->fill_string;
+        *size = strlen(set->fill_string);
+    }
+    if (address == 0 || length == 0 || number == UINT32_MAX)
         return MR_OK;
     address += set->base;
     mr_h5_collection *in;

@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
+
 /* The library is not thread-safe: every call of it is made between these two. The first one starts
  * it and silences its own printing of errors. Not recursive. */
 void mr_h5_lock(void);
@@ -18,5 +20,9 @@ void mr_h5_unlock(void);
  */
 mr_status mr_h5_fail(mr_error *error, mr_status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Whether the innermost message of the library's last failure is `text`; forgets it if so. Under
+ * the lock. */
+bool mr_h5_failed_because(const char *text);
 
 #endif

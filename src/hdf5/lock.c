@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool is_started;
@@ -43,6 +44,16 @@ static herr_t keep_first(unsigned number, const H5E_error2_t *fault, void *conte
     if (!*text && fault->desc && *fault->desc)
         snprintf(text, MR_ERROR_TEXT / 2, "%s", fault->desc);
     return 0;
+}
+
+bool mr_h5_failed_because(const char *text)
+{
+    char why[MR_ERROR_TEXT / 2] = "";
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, why);
+    bool is_so = strcmp(why, text) == 0;
+    if (is_so)
+        H5Eclear2(H5E_DEFAULT);
+    return is_so;
 }
 
 mr_status mr_h5_fail(mr_error *error, mr_status code, const char *format, ...)

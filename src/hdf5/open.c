@@ -91,6 +91,9 @@ static mr_status read_filters(mr_h5_set *set, hid_t plist, bool *is_ours, mr_err
                         filter == H5Z_FILTER_FLETCHER32;
         if (!is_known && H5Zfilter_avail(filter) <= 0)
             return unknown(set, filter, name, error);
+        if (used > 2 && (filter == H5Z_FILTER_SCALEOFFSET || filter == H5Z_FILTER_NBIT) &&
+            values[2] != mr_dims_count(&set->chunk)) /* which the library believes */
+            return damaged(set, "its filters were made for another chunk", error);
         set->info.is_compressed |= filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32;
         *is_ours = *is_ours && is_known;
         if (!*is_ours)
@@ -121,6 +124,7 @@ static mr_status use_chunks(mr_h5_set *set, hid_t plist, mr_error *error)
     if (read_filters(set, plist, &is_ours, error) != MR_OK)
         return error->code;
     set->way = is_ours ? MR_H5_BY_CHUNK : MR_H5_BY_LIBRARY;
+    set->is_absent = set->stored == 0;
     return MR_OK;
 }
 
@@ -144,13 +148,13 @@ static mr_status use_address(mr_h5_set *set, hid_t plist, mr_error *error)
         return MR_OK;
     haddr_t address = H5Dget_offset(set->dataset);
     uint64_t bytes = mr_dims_count(&set->dims) * set->type.size;
-    if (address == HADDR_UNDEF) {
+    if (address == HADDR_UNDEF || set->stored == 0) {
         use_pieces(set);
         set->is_absent = true;
         set->way = MR_H5_BY_CHUNK;
         return MR_OK;
     }
-    if (H5Dget_storage_size(set->dataset) < bytes)
+    if (set->stored < bytes)
         return damaged(set, "it has fewer bytes than its shape says", error);
     if (address > set->file_bytes || bytes > set->file_bytes - address)
         return damaged(set, "it reaches beyond the end of the file: the file is cut off", error);
@@ -163,13 +167,17 @@ static mr_status choose_way(mr_h5_set *set, hid_t plist, mr_error *error)
 {
     H5D_layout_t layout = H5Pget_layout(plist);
     mr_status status = MR_OK;
+    set->stored = H5Dget_storage_size(set->dataset);
+    if (set->stored == 0 && H5Eget_num(H5E_DEFAULT) > 0)
+        return mr_h5_fail(
+            error, MR_BAD_INPUT,
+            "cannot read dataset: %s: where its bytes are is damaged: restore the file", set->name);
     set->way = MR_H5_BY_LIBRARY;
     if (layout == H5D_CHUNKED)
         status = use_chunks(set, plist, error);
     else if (layout == H5D_CONTIGUOUS)
         status = use_address(set, plist, error);
-    else if (layout == H5D_COMPACT &&
-             H5Dget_storage_size(set->dataset) < mr_dims_count(&set->dims) * set->type.size)
+    else if (layout == H5D_COMPACT && set->stored < mr_dims_count(&set->dims) * set->type.size)
         status = damaged(set, "it has fewer bytes than its shape says", error);
     if (set->type.is_odd)
         set->way = MR_H5_BY_LIBRARY;
@@ -193,24 +201,36 @@ static bool has_references(hid_t type)
     return H5Tdetect_class(type, H5T_VLEN) > 0 || H5Tdetect_class(type, H5T_STRING) > 0;
 }
 
-/* The fill value as the library gives it has pointers where the file has references: strings that
- * were never written are empty here, unless the file says otherwise, which only the library can
- * read. */
+/* A string as fill value: the file has no reference to it, so one that can be none stands for it.
+ * (The library itself cannot read such a chunk of a file that it may not write.) */
+static mr_status read_fill_string(mr_h5_set *set, hid_t plist, hid_t file_type, mr_error *error)
+{
+    char *string = NULL;
+    if (H5Pget_fill_value(plist, file_type, &string) < 0)
+        return mr_h5_fail(error, MR_BAD_INPUT, "cannot read dataset: %s: its fill value is damaged",
+                          set->name);
+    memset(set->fill, 0xff, set->type.size);
+    set->fill_string = strdup(string ? string : "");
+    H5free_memory(string);
+    return set->fill_string ? MR_OK : no_memory(error);
+}
+
 static mr_status read_fill(mr_h5_set *set, hid_t plist, hid_t file_type, mr_error *error)
 {
     H5D_fill_value_t defined = H5D_FILL_VALUE_UNDEFINED;
     H5Pfill_value_defined(plist, &defined);
     if (set->way != MR_H5_BY_CHUNK)
         return MR_OK;
-    if (defined == H5D_FILL_VALUE_USER_DEFINED && has_references(file_type)) {
-        set->way = MR_H5_BY_LIBRARY;
-        return MR_OK;
-    }
     set->fill = calloc(1, set->type.size);
     if (!set->fill)
         return no_memory(error);
-    if (defined == H5D_FILL_VALUE_USER_DEFINED &&
-        H5Pget_fill_value(plist, file_type, set->fill) < 0)
+    if (defined != H5D_FILL_VALUE_USER_DEFINED)
+        return MR_OK;
+    if (H5Tis_variable_str(file_type) > 0)
+        return read_fill_string(set, plist, file_type, error);
+    if (has_references(file_type))
+        set->way = MR_H5_BY_LIBRARY; /* pointers where the file has references */
+    else if (H5Pget_fill_value(plist, file_type, set->fill) < 0)
         return mr_h5_fail(error, MR_BAD_INPUT, "cannot read dataset: %s: its fill value is damaged",
                           set->name);
     return MR_OK;
@@ -249,8 +269,7 @@ static void describe_bytes(mr_h5_set *set)
         all *= (double)set->dims.size[axis];
     for (unsigned axis = 0; axis < set->type.inner.axes; axis++)
         all *= (double)set->type.inner.size[axis];
-    double stored = (double)H5Dget_storage_size(set->dataset);
-    set->info.bytes = all > 0 ? (uint64_t)(stored * (cut / all)) : 0;
+    set->info.bytes = all > 0 ? (uint64_t)((double)set->stored * (cut / all)) : 0;
 }
 
 static void describe(mr_h5_set *set, bool is_chunked)
@@ -276,7 +295,7 @@ static mr_status describe_dataset(mr_h5_set *set, hid_t file_type, hid_t plist,
         status = check_size(set, &set->dims, set->type.size, error);
     if (status == MR_OK)
         status = choose_way(set, plist, error);
-    bool is_chunked = set->chunk.axes > 0 && !set->is_absent;
+    bool is_chunked = H5Pget_layout(plist) == H5D_CHUNKED;
     if (status == MR_OK)
         status = check_size(set, &set->chunk, set->type.size, error);
     if (status == MR_OK)
@@ -395,6 +414,7 @@ void mr_h5_close(mr_h5_set **set)
     if (old->fd >= 0)
         close(old->fd);
     free(old->fill);
+    free(old->fill_string);
     free(old->name);
     free(old->file_name);
     free(old->path);

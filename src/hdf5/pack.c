@@ -2,7 +2,8 @@
  * it, but on any thread. */
 #include "hdf5/writing.h"
 
-#include <stdlib.h>
+#include "base/memory.h"
+
 #include <string.h>
 #include <zlib.h>
 
@@ -41,14 +42,13 @@ mr_status mr_h5_pack(const mr_h5_plan *plan, const void *chunk, void *to, size_t
         *size = bytes;
         return MR_OK;
     }
-    unsigned char *shuffled = malloc(bytes ? bytes : 1);
+    unsigned char *shuffled = mr_memory_allocate(bytes, "packing a chunk", error);
+    if (!shuffled)
+        return MR_NO_MEMORY;
     uLongf packed = compressBound(bytes);
-    bool done = false;
-    if (shuffled) {
-        shuffle(chunk, bytes / element, element, shuffled);
-        done = compress2(to, &packed, shuffled, bytes, (int)plan->compress) == Z_OK;
-    }
-    free(shuffled);
+    shuffle(chunk, bytes / element, element, shuffled);
+    bool done = compress2(to, &packed, shuffled, bytes, (int)plan->compress) == Z_OK;
+    mr_memory_free(shuffled, bytes);
     *size = packed;
     return done ? MR_OK : mr_error_set(error, MR_NO_MEMORY, "out of memory: packing a chunk");
 }

@@ -27,10 +27,12 @@ struct mr_h5_set {
     uint64_t address; /* MR_H5_BY_ADDRESS */
     mr_dims chunk;    /* the others; no size is 0 */
     mr_h5_filters filters;
-    unsigned char *fill;                  /* an element where no chunk is; type.size bytes */
-    uint64_t file_bytes;                  /* the file's size */
-    uint64_t base;                        /* where in it addresses count from */
+    unsigned char *fill; /* an element where no chunk is; type.size bytes */
+    char *fill_string;   /* of variable length: elements of ones alone stand for it */
+    uint64_t file_bytes; /* the file's size */
+    uint64_t base;       /* where in it addresses count from */
     unsigned address_width, length_width; /* bytes of an address, and of a length, in the file */
+    uint64_t stored;                      /* bytes that the dataset has there */
     bool is_absent;                       /* no bytes were ever written: all of it is fill */
     mr_h5_info info;
 };

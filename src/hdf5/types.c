@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PARTS_MOST 65536 /* numbers in one element */
+#define PARTS_MOST  65536 /* numbers in one element */
+#define NUMBER_MOST 32    /* bytes of a number; what is larger comes from a damaged file */
 
 static mr_status no_memory(mr_error *error)
 {
@@ -58,6 +59,28 @@ static size_t stored_offset(const mr_h5_type *of, hid_t type, unsigned member)
     return stored;
 }
 
+/* Whether members lie within what they are members of: the library believes damaged files. */
+static bool is_sound(hid_t type)
+{
+    H5T_class_t class = H5Tget_class(type);
+    if (class == H5T_ARRAY) {
+        hid_t super = H5Tget_super(type);
+        bool is = is_sound(super);
+        H5Tclose(super);
+        return is;
+    }
+    bool is = true;
+    size_t size = H5Tget_size(type);
+    int members = class == H5T_COMPOUND ? H5Tget_nmembers(type) : 0;
+    for (int i = 0; is && i < members; i++) {
+        size_t offset = H5Tget_member_offset(type, (unsigned)i);
+        hid_t member = H5Tget_member_type(type, (unsigned)i);
+        is = offset <= size && H5Tget_size(member) <= size - offset && is_sound(member);
+        H5Tclose(member);
+    }
+    return is;
+}
+
 /* ---- One number ---- */
 
 static bool is_half(hid_t type)
@@ -103,6 +126,8 @@ static mr_h5_number number_of_integer(hid_t type, bool *is_odd)
 static bool number_of(hid_t type, mr_h5_number *number, bool *is_odd)
 {
     hid_t super = -1;
+    if (H5Tget_size(type) > NUMBER_MOST)
+        return false;
     switch (H5Tget_class(type)) {
     case H5T_FLOAT:
         *number = number_of_float(type, is_odd);
@@ -364,6 +389,9 @@ mr_status mr_h5_type_of(mr_h5_type *type, hid_t file_type, const char *field, co
 {
     type->memory = -1;
     type->size = stored_size(type, file_type);
+    if (!is_sound(file_type))
+        return mr_error_set(error, MR_BAD_INPUT,
+                            "cannot read dataset: %s: its type is damaged: restore the file", name);
     mr_status status = describe(type, file_type, field, 0, name, error);
     H5Eclear2(H5E_DEFAULT);
     return status;

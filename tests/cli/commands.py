@@ -7,9 +7,9 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import drive
 
-APPS = ("components", "dedup", "grep", "histogram", "invertedindex", "join", "lengths", "ngrams",
-        "onebrc", "pagerank", "rmat", "sssp", "teragen", "terasort", "teravalidate", "triangles",
-        "wordcount")
+APPS = ("components", "dedup", "grep", "heat", "histogram", "invertedindex", "join", "kmeans",
+        "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "onebrc", "pagerank", "pca", "rmat",
+        "sssp", "stats", "teragen", "terasort", "teravalidate", "triangles", "wordcount")
 
 
 class Help(drive.Case):

@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import drive
 from png import decode
 
-POINTS = ((0, 2), (2, 1), (3, 2))
+POINTS = ((0, 2), (3, 1))
 
 # What lies beyond the plate.
 BORDERS = {"cold": ("constant", {}), "insulated": ("edge", {}), "periodic": ("wrap", {})}

@@ -5,18 +5,21 @@ import csv
 import io
 import os
 import random
-import shutil
 import subprocess
 import sys
 
 import h5py
 import numpy
-import pandas
+
+try:
+    import pandas
+except ImportError:
+    pandas = None
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import drive
 
-SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "columns.c")
+PLUGINS = ""  # the folder of compiled test apps
 POINTS = ((0, 1), (0, 3), (2, 1), (3, 2), (4, 1))
 
 
@@ -86,6 +89,8 @@ class Apps(Case):
         told = {"app": "wordcount", "inputs": "words", "input_count": 1, "options": "", "rows": len(words),
                 "columns": "word\ncount"}
         self.assertEqual({k: v for k, v in self.attributes("r.h5").items() if k != "version"}, told)
+        if not pandas:
+            return
         table = pandas.DataFrame(dict(self.columns("r.h5"))).set_index("word")
         self.assertEqual(table["count"].sum(), 20003)
         self.assertEqual(table.loc["h\xe4l\xf6".encode()]["count"], 3)
@@ -149,8 +154,6 @@ class Columns(Case):
 
     def setUp(self):
         super().setUp()
-        shutil.copy(SOURCE, self.path("columns.c"))
-        self.good(["build", "columns.c"])
         self.write("n", "".join(f"{n}\n" for n in range(1, 400)))
 
     def wanted(self):
@@ -179,7 +182,7 @@ class Columns(Case):
             numpy.testing.assert_array_equal(values, wanted[name], name)
 
     def test_types(self):
-        job = ["./columns.so", "--flag", "--words", "two words", "n"]
+        job = [os.path.join(PLUGINS, "numbers_columns.so"), "--flag", "--words", "two words", "n"]
         for level in (0, 6):
             self.good(job + ["-o", "c.h5", "--overwrite", "--compress", level])
             self.same_columns(self.columns("c.h5"))
@@ -254,4 +257,5 @@ class Refused(Case):
 
 
 if __name__ == "__main__":
+    PLUGINS = os.path.abspath(sys.argv.pop(2))
     drive.main()

@@ -144,6 +144,8 @@ static mr_array *made(machine *m, mr_stencil *stencil)
         return mr_array_transpose(pop(m), NULL);
     if (is(m, "rechunk"))
         return mr_array_rechunk(pop(m), dims_from(m, 1));
+    if (is(m, "sum"))
+        return mr_array_reduce(pop(m), MR_SUM, (unsigned)whole(m, 1));
     if (is(m, "matmul")) {
         mr_array *b = pop(m);
         return mr_array_matmul(pop(m), b);

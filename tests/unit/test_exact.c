@@ -577,6 +577,20 @@ static void test_doubled(void)
     }
 }
 
+/* Merging with nothing leaves no trace: dense results tell by that whether anything was folded. */
+static void test_nothing(void)
+{
+    mr_exact sum = nothing, zero = nothing;
+    mr_exact_merge(&sum, &nothing);
+    CU_ASSERT_EQUAL(memcmp(&sum, &nothing, sizeof sum), 0);
+    mr_exact_add_all(&sum, NULL, 0);
+    mr_exact_add_products(&sum, NULL, NULL, 0);
+    CU_ASSERT_EQUAL(memcmp(&sum, &nothing, sizeof sum), 0);
+    mr_exact_add(&zero, 0);
+    mr_exact_merge(&sum, &zero);
+    CU_ASSERT_NOT_EQUAL(memcmp(&sum, &nothing, sizeof sum), 0);
+}
+
 int main(void)
 {
     if (CU_initialize_registry() != CUE_SUCCESS)
@@ -595,6 +609,7 @@ int main(void)
     CU_ADD_TEST(suite, test_variance_known);
     CU_ADD_TEST(suite, test_many);
     CU_ADD_TEST(suite, test_doubled);
+    CU_ADD_TEST(suite, test_nothing);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
     CU_cleanup_registry();

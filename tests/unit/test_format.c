@@ -482,12 +482,17 @@ static void test_names(void)
     CU_ASSERT(mr_format_of_name("csv", &format) && format == MR_FORMAT_CSV);
     CU_ASSERT(mr_format_of_name("json", &format) && format == MR_FORMAT_JSON);
     CU_ASSERT(mr_format_of_name("binary", &format) && format == MR_FORMAT_BINARY);
+    CU_ASSERT(mr_format_of_name("hdf5", &format) && format == MR_FORMAT_HDF5);
+    CU_ASSERT(mr_format_of_name("npy", &format) && format == MR_FORMAT_NPY);
     CU_ASSERT_FALSE(mr_format_of_name("", &format));
     CU_ASSERT_FALSE(mr_format_of_name("csvx", &format));
     CU_ASSERT_EQUAL(mr_format_of_path("a.b/c.csv"), MR_FORMAT_CSV);
     CU_ASSERT_EQUAL(mr_format_of_path("c.json"), MR_FORMAT_JSON);
     CU_ASSERT_EQUAL(mr_format_of_path("c.jsonl"), MR_FORMAT_JSON);
     CU_ASSERT_EQUAL(mr_format_of_path("c.bin"), MR_FORMAT_BINARY);
+    CU_ASSERT_EQUAL(mr_format_of_path("c.h5"), MR_FORMAT_HDF5);
+    CU_ASSERT_EQUAL(mr_format_of_path("c.hdf5"), MR_FORMAT_HDF5);
+    CU_ASSERT_EQUAL(mr_format_of_path("c.npy"), MR_FORMAT_NPY);
     CU_ASSERT_EQUAL(mr_format_of_path("a.csv/c"), MR_FORMAT_TSV);
     CU_ASSERT_EQUAL(mr_format_of_path("c.txt"), MR_FORMAT_TSV);
     CU_ASSERT_EQUAL(mr_format_of_path("csv"), MR_FORMAT_TSV);
