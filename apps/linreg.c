@@ -326,6 +326,10 @@ static mr_status fit_table(fit *f)
 {
     MR_TRY(find_target(f));
     f->features = f->t.columns - 1;
+    if (f->features == 0)
+        return mr_job_fail(f->t.job, MR_BAD_INPUT,
+                           "nothing to explain it by: %s is the only column: give others as well",
+                           f->t.names[f->target]);
     if (f->t.rows < coefficients_of(f))
         return mr_job_fail(f->t.job, MR_BAD_INPUT,
                            "too few rows: %" PRIu64 " for %" PRIu64
