@@ -52,6 +52,7 @@ typedef struct finder {
     unsigned char *room; /* each thread's: panels, labels, sums */
     uint64_t room_size;
     near **near;      /* a tile's, made when it is first seen; NULL: none */
+    uint64_t spare;   /* bytes of memory that they leave to others */
     double *drawable; /* sums of them, of all tiles on all ranks */
     uint64_t tiles;
     double *far; /* of each thread: the largest squared distance, and the row that has it */
@@ -294,11 +295,8 @@ static mr_status iterate(finder *f, double *room)
 
 static near *near_of(finder *f, uint64_t number)
 {
-    if (!f->near[number]) {
+    if (!f->near[number] && mr_job_memory_left(f->t.job) > f->spare)
         f->near[number] = mr_job_allocate(f->t.job, sizeof(near));
-        if (f->near[number])
-            f->near[number]->seen = 0;
-    }
     return f->near[number];
 }
 
@@ -432,6 +430,7 @@ static mr_status start_by_drawing(finder *f, double *parts)
     uint64_t near_size = f->tiles * sizeof(near *), sums_size = f->tiles * sizeof *f->drawable;
     f->near = table_room(&f->t, near_size, "tiles of the input");
     f->drawable = table_room(&f->t, sums_size, "tiles of the input");
+    f->spare = mr_job_memory_left(f->t.job) / 2;
     mr_status status = mr_job_agree(f->t.job);
     if (status == MR_OK)
         status = draw_start(f, parts);
@@ -450,7 +449,14 @@ static mr_status start_from(finder *f, mr_array *start)
                            "wrong centroids: %s: it has to have %" PRIu64 " rows of %" PRIu64
                            " columns",
                            f->options->start, f->k, f->axes);
-    return mr_array_get(start, f->centres);
+    MR_TRY(mr_array_get(start, f->centres));
+    for (uint64_t i = 0; i < f->k * f->axes; i++)
+        if (!(fabs(f->centres[i]) <= TABLE_LARGEST))
+            return mr_job_fail(f->t.job, MR_BAD_INPUT,
+                               "no number to work with: %s: row %" PRIu64
+                               ", the first being 1: %g: give another centroid",
+                               f->options->start, i / f->axes + 1, f->centres[i]);
+    return MR_OK;
 }
 
 static mr_status read_start(finder *f)

@@ -72,7 +72,7 @@ static mr_status refuse_target(const fit *f)
                        f->options->target, f->t.columns, names);
 }
 
-/* By its name, or by its number, the first being 1. */
+/* By its name, or by its number, from 0. */
 static mr_status find_target(fit *f)
 {
     char *end;
@@ -82,9 +82,9 @@ static mr_status find_target(fit *f)
             return MR_OK;
         }
     unsigned long long number = strtoull(f->options->target, &end, 10);
-    if (*end || number < 1 || number > f->t.columns)
+    if (*end || end == f->options->target || number >= f->t.columns)
         return refuse_target(f);
-    f->target = number - 1;
+    f->target = number;
     return MR_OK;
 }
 
@@ -326,6 +326,10 @@ static mr_status fit_table(fit *f)
 {
     MR_TRY(find_target(f));
     f->features = f->t.columns - 1;
+    if (f->features == 0)
+        return mr_job_fail(f->t.job, MR_BAD_INPUT,
+                           "nothing to explain it by: %s is the only column: give others as well",
+                           f->t.names[f->target]);
     if (f->t.rows < coefficients_of(f))
         return mr_job_fail(f->t.job, MR_BAD_INPUT,
                            "too few rows: %" PRIu64 " for %" PRIu64
@@ -349,7 +353,7 @@ static mr_status run(mr_job *job)
 
 static const mr_option options[] = {
     {"target", MR_OPTION_TEXT, offsetof(state, target), NULL,
-     "the column to explain: its name or number, from 1", true},
+     "the column to explain: its name or number, from 0", true},
     {"no-intercept", MR_OPTION_FLAG, offsetof(state, no_intercept), NULL,
      "the model is 0 where all columns are", false},
     {"summary", MR_OPTION_TEXT, offsetof(state, summary), NULL,

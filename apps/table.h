@@ -56,7 +56,7 @@ static inline void *table_room(const table *t, uint64_t size, const char *what)
 
 #define MADE_NAME 24
 
-/* Columns without names are x1, x2, ... */
+/* Columns without names are 0, 1, 2, ... */
 static inline void table_make_names(table *t)
 {
     t->made_size = t->columns * (sizeof *t->names + MADE_NAME);
@@ -66,7 +66,7 @@ static inline void table_make_names(table *t)
     const char **names = t->made;
     char *text = (char *)(names + t->columns);
     for (uint64_t j = 0; j < t->columns; j++, text += MADE_NAME) {
-        snprintf(text, MADE_NAME, "x%" PRIu64, j + 1);
+        snprintf(text, MADE_NAME, "%" PRIu64, j);
         names[j] = text;
     }
     t->names = names;

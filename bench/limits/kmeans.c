@@ -23,7 +23,7 @@ typedef struct sums {
 static void turn(const double *points, uint64_t count, double x[D][STRIP])
 {
     for (uint64_t i = 0; i < count; i++)
-        for (int j = 0; j < D; j++)
+        for (unsigned j = 0; j < D; j++)
             x[j][i] = points[i * D + j];
 }
 
@@ -81,12 +81,12 @@ static void iterate(const double *points, uint64_t rows, double (*centroids)[D],
 #pragma omp critical
         for (int c = 0; c < k; c++) {
             all.count[c] += mine.count[c];
-            for (int j = 0; j < D; j++)
+            for (unsigned j = 0; j < D; j++)
                 all.of[c][j] += mine.of[c][j];
         }
     }
     for (int c = 0; c < k; c++)
-        for (int j = 0; j < D && all.count[c] > 0; j++)
+        for (unsigned j = 0; j < D && all.count[c] > 0; j++)
             centroids[c][j] = all.of[c][j] / all.count[c];
 }
 
