@@ -517,6 +517,14 @@ static mr_status run(mr_job *job)
     return status;
 }
 
+static mr_status setup(mr_job *job, void *state)
+{
+    (void)state;
+    if (mr_job_input_count(job) > 0)
+        return MR_OK;
+    return mr_job_fail(job, MR_USAGE, "no input: stats: name datasets, .npy or CSV files");
+}
+
 MR_APP = {
     MR_APP_ABI,
     .name = "stats",
@@ -524,5 +532,6 @@ MR_APP = {
     .usage = "TABLE...",
     .input = MR_INPUT_ROWS,
     .element = MR_F64,
+    .setup = setup,
     .run = run,
 };

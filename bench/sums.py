@@ -11,7 +11,7 @@ def total(s):
     plain, exact = harness.limit("sum"), harness.internal_tool("sum", s.build, "-fopenmp")
     of = dict(clock=True, work=(count / 1e6, "M terms"))
     contenders, marks = [], []
-    for what, options, most in (("sum", [], 2), ("sum of squares", ["-s"], 5)):
+    for what, options, most in (("sum", [], 2), ("sum of squares", ["-s"], 4)):
         arguments = ["-t", "2", *options, str(count)]
         contenders.append(Contender(f"plain {what}", [plain, *arguments], **of))
         if exact:

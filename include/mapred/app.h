@@ -86,7 +86,8 @@ typedef struct mr_app {
     bool ordered, associative, same_keys; /* see mr_set_options */
 
     /* Instead of all that: a driver, collective, on every rank (see mapred/driver.h). It reads what
-     * inputs it wants and writes the result itself. `map`, `fold` and `input` are not used. */
+     * inputs it wants and writes the result itself. `map` and `fold` are not used; `input` and
+     * `element` only tell `mapred plan` about rows (MR_INPUT_ROWS). */
     mr_status (*run)(mr_job *job);
 } mr_app;
 

@@ -143,7 +143,7 @@ typedef struct mr_slice {
 #define MR_SLICE_ALL ((mr_slice){0, INT64_MAX, 1})
 MR_API mr_array *mr_array_slice(mr_array *a, const mr_slice *slices);
 MR_API mr_array *mr_array_broadcast(mr_array *a, mr_dims dims);
-/* The same elements in C order in another shape. Collective where the order over ranks changes. */
+/* The same elements in C order in another shape. */
 MR_API mr_array *mr_array_reshape(mr_array *a, mr_dims dims);
 /* The tiles that the work is done in and files are written in. Values stay as they are. */
 MR_API mr_array *mr_array_rechunk(mr_array *a, mr_dims chunk);
@@ -164,12 +164,15 @@ typedef enum mr_reduction {
     MR_LARGEST,
     MR_ARG_LEAST, /* the first place, in C order along the reduced axes: i64 */
     MR_ARG_LARGEST,
-    MR_NORM,     /* root of the exact sum of squares */
-    MR_SUM_FAST, /* rounded as it is added up; the same for any ranks and threads, by tiles */
+    MR_NORM, /* root of the exact sum of squares */
+    /* Rounded as it is added up; the same for any ranks and threads, by tiles. Over some of the
+     * axes it may be the exact one. */
+    MR_SUM_FAST,
     MR_MEAN_FAST
 } mr_reduction;
 /* Over the axes whose bits are set in `axes` (MR_ALL_AXES); they are gone from the result, which
- * all ranks have where it is small. Sums and means of integers are i64 and f64. */
+ * all ranks have where it is small. Sums and means of integers are i64 and f64, of f32 they are
+ * f64. Complex numbers have no extremes; their variance is that of both parts together. */
 #define MR_ALL_AXES 0xffu
 MR_API mr_array *mr_array_reduce(mr_array *a, mr_reduction reduction, unsigned axes);
 /* All of it into one double (i64 are converted). */

@@ -25,9 +25,9 @@ MR_API mr_status mr_dense_create(mr_job *job, const mr_fold *fold, uint64_t coun
 /* Local; waits for what was begun. Takes NULL. */
 MR_API void mr_dense_destroy(mr_dense **dense);
 
-/* Thread-safe. The accumulators of thread `thread` of this rank (0 to mr_job_threads - 1); the same
- * ones each time, until they are merged. Then nothing can be added before mr_dense_clear. NULL: no
- * memory, which mr_job_agree tells. */
+/* Thread-safe, for threads with different numbers. The accumulators of thread `thread` of this rank
+ * (0 to mr_job_threads - 1); the same ones each time, until they are merged. Then nothing can be
+ * added before mr_dense_clear. NULL: no memory, which mr_job_agree tells. */
 MR_API void *mr_dense_mine(mr_dense *dense, unsigned thread);
 
 /* Collective. All of them merged, on all ranks: NULL on an error, which is told to all. Owned by

@@ -23,7 +23,7 @@ static bool is_largest(mr_reduction reduction)
     return reduction == MR_LARGEST || reduction == MR_ARG_LARGEST;
 }
 
-static bool is_spread(mr_reduction reduction)
+static bool is_variance(mr_reduction reduction)
 {
     return reduction >= MR_VARIANCE && reduction <= MR_DEVIATION_1;
 }
@@ -85,7 +85,7 @@ static void merge_extreme(const mr_fold *self, void *accumulator, const void *ot
 static uint32_t exact_sums(mr_reduction reduction, mr_element element)
 {
     uint32_t parts = element == MR_C128 && reduction != MR_NORM ? 2 : 1;
-    return is_spread(reduction) ? 2 * parts : parts;
+    return is_variance(reduction) ? 2 * parts : parts;
 }
 
 static mr_element result_of(mr_reduction reduction, mr_element element)
@@ -212,7 +212,7 @@ static void add_run(const mr_accumulating *how, mr_exact *sums, const run *r)
     mr_exact_add_all(sums, r->part[0], r->count);
     if (r->two)
         mr_exact_add_all(sums + half, r->part[1], r->count);
-    if (is_spread(how->reduction))
+    if (is_variance(how->reduction))
         add_squares(r, is_complex, sums + 1, sums + half + 1);
 }
 
@@ -220,7 +220,7 @@ static void add_exact(const mr_accumulating *how, mr_exact *sums, const void *te
 {
     if (how->element == MR_F64 && how->reduction != MR_NORM) {
         mr_exact_add_all(sums, terms, count);
-        if (is_spread(how->reduction))
+        if (is_variance(how->reduction))
             mr_exact_add_products(sums + 1, terms, terms, count);
         return;
     }
@@ -374,7 +374,7 @@ static void end_fast(const mr_accumulating *how, const double *sums, uint64_t co
         value[1] = sums[1] / divisor;
 }
 
-static double spread(const mr_accumulating *how, const mr_exact *sums, uint64_t count)
+static double variance_of(const mr_accumulating *how, const mr_exact *sums, uint64_t count)
 {
     bool sample = how->reduction == MR_VARIANCE_1 || how->reduction == MR_DEVIATION_1;
     bool root = how->reduction == MR_DEVIATION || how->reduction == MR_DEVIATION_1;
@@ -389,8 +389,8 @@ static void end_exact(const mr_accumulating *how, const mr_exact *sums, uint64_t
 {
     if (how->reduction == MR_NORM)
         value[0] = sqrt(mr_exact_round(sums));
-    else if (is_spread(how->reduction))
-        value[0] = spread(how, sums, count);
+    else if (is_variance(how->reduction))
+        value[0] = variance_of(how, sums, count);
     else
         for (uint32_t i = 0; i < how->fold.parameter; i++)
             value[i] = how->reduction == MR_MEAN ? mr_exact_mean(&sums[i], count)

@@ -32,7 +32,7 @@ typedef struct mr_accumulating {
     mr_element result;
     mr_fold fold; /* zeros are the accumulator of no terms */
     bool fast;
-    bool places;  /* merging asks for places */
+    bool places; /* merging asks for places */
 } mr_accumulating;
 
 /* False: there is no such reduction of this element. */
@@ -44,7 +44,7 @@ void mr_accumulate(const mr_accumulating *how, void *accumulator, const void *te
 /* The value of `count` terms in all. */
 void mr_accumulated(const mr_accumulating *how, const void *accumulator, uint64_t count,
                     void *value);
-/* A sum of two doubles' worth of partial sums in a fixed order: element `step` apart. */
+/* A sum in a fixed order: halves, halves of halves. Terms are `step` doubles apart. */
 double mr_sum_tree(const double *terms, uint64_t count, uint64_t step);
 
 #endif

@@ -99,10 +99,10 @@ uint64_t mr_array_row_start(const mr_job *job, uint64_t rows, int rank);
  * tile's values to `take`, on some thread of the rank that evaluates it.
  *
  * Without `mine` any rank may do any tile (they are stolen by idle ranks) unless kept arrays take
- * part, whose tiles are dealt out by rows. With `mine`, each rank gets just the boxes that tile its
- * own region: `region` then differs from rank to rank (size 0 along an axis: none).
- * Values of kept arrays that lie on other ranks are fetched before a wave of tiles is evaluated;
- * waves keep that within the budget.
+ * part: then a tile is done by the rank that has most of what it needs. With `mine`, each rank gets
+ * just the boxes that tile its own region: `region` then differs from rank to rank (size 0 along an
+ * axis: none). Values of kept arrays that lie on other ranks are fetched before a wave of tiles is
+ * evaluated; waves keep that within the budget.
  */
 typedef struct mr_sweep mr_sweep;
 struct mr_sweep {
@@ -112,6 +112,9 @@ struct mr_sweep {
     mr_dims tile; /* axes 0: the array's chunk */
     mr_status (*take)(mr_sweep *sweep, unsigned thread, const mr_box *box, const void *values,
                       mr_error *error);
+    /* Where a box's values are to go in C order: `take` is not called for it then. NULL, or
+     * returning NULL: nowhere in particular. */
+    void *(*place)(mr_sweep *sweep, const mr_box *box);
     void *self;
     const char *phase; /* for the progress line */
 };

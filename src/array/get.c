@@ -27,6 +27,19 @@ static mr_status put(mr_sweep *sweep, unsigned thread, const mr_box *box, const 
     return MR_OK;
 }
 
+/* Whole rows are one piece of the result, and are made there. */
+static void *place(mr_sweep *sweep, const mr_box *box)
+{
+    keeping *k = (keeping *)(void *)sweep;
+    size_t row = k->element;
+    for (unsigned axis = 1; axis < box->axes; axis++) {
+        if (box->size[axis] != k->dims.size[axis])
+            return NULL;
+        row *= box->size[axis];
+    }
+    return k->values + (box->axes ? (box->from[0] - k->first) * row : 0);
+}
+
 /* This rank's rows of an array, first to first + count - 1; each rank may have others. */
 static mr_status fill_rows(mr_array *a, uint64_t first, uint64_t count, void *values)
 {
@@ -35,12 +48,16 @@ static mr_status fill_rows(mr_array *a, uint64_t first, uint64_t count, void *va
         region.from[0] = first;
         region.size[0] = count;
     }
-    keeping k = {
-        .sweep = {.array = a, .region = &region, .mine = true, .take = put, .phase = "keep"},
-        .values = values,
-        .dims = a->dims,
-        .first = first,
-        .element = mr_element_size(a->element)};
+    keeping k = {.sweep = {.array = a,
+                           .region = &region,
+                           .mine = true,
+                           .take = put,
+                           .place = place,
+                           .phase = "keep"},
+                 .values = values,
+                 .dims = a->dims,
+                 .first = first,
+                 .element = mr_element_size(a->element)};
     if (k.dims.axes > 0)
         k.dims.size[0] = count;
     return mr_sweep_run(&k.sweep);

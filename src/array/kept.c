@@ -44,6 +44,15 @@ static uint64_t bytes_here(const mr_array *array, const uint64_t *starts)
     return bytes / array->dims.size[0] * (starts[rank + 1] - starts[rank]);
 }
 
+/* By all threads: the system hands out memory as it is touched. */
+static void clear(unsigned char *values, size_t bytes)
+{
+    const size_t piece = (size_t)1 << 20;
+#pragma omp parallel for if (bytes > 16 * piece)
+    for (size_t at = 0; at < bytes; at += piece)
+        memset(values + at, 0, bytes - at < piece ? bytes - at : piece);
+}
+
 static mr_status fill_in(mr_kept_array *kept, const mr_array *array, const uint64_t *starts)
 {
     mr_job *job = array->job;
@@ -61,7 +70,7 @@ static mr_status fill_in(mr_kept_array *kept, const mr_array *array, const uint6
     if (!kept->values)
         return MR_NO_MEMORY;
     kept->bytes = bytes;
-    memset(kept->values, 0, bytes);
+    clear(kept->values, bytes);
     return MR_OK;
 }
 

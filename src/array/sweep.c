@@ -38,6 +38,9 @@ static mr_status run_tile(mr_worker *w, const mr_box *box)
 {
     const sweeping *s = w->feed->self;
     const void *values;
+    void *into = s->sweep->place ? s->sweep->place(s->sweep, box) : NULL;
+    if (into)
+        return mr_evaluate(w->own, s->array, box, into, &w->error);
     MR_TRY(mr_evaluate_look(w->own, s->array, box, &values, &w->error));
     return s->sweep->take(s->sweep, (unsigned)omp_get_thread_num(), box, values, &w->error);
 }

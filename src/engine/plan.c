@@ -111,7 +111,7 @@ static void explain_rows(const mr_plan *plan)
 
 void mr_job_explain(const mr_job *job)
 {
-    const mr_plan *plan = job->plan;
+    const mr_plan *plan = job->rows_plans ? job->rows_plans->plan : job->plan;
     if (plan && plan->sheet)
         explain_rows(plan);
     if (plan)

@@ -53,11 +53,15 @@ mr_status mr_h5_find_file(hid_t *file, const char *path, mr_error *error)
     if (is_hdf5 == 0)
         return mr_error_set(error, MR_BAD_INPUT,
                             "cannot open HDF5 file: %s: it is none: check what it is", path);
-    *file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_file_locking(access, true, true); /* file systems without locks are none the worse */
+    *file = H5Fopen(path, H5F_ACC_RDONLY, access);
+    mr_status status = MR_OK;
     if (*file < 0)
-        return mr_h5_fail(error, MR_BAD_INPUT,
-                          "cannot open HDF5 file: %s: it is damaged, cut off or in use", path);
-    return MR_OK;
+        status = mr_h5_fail(error, MR_BAD_INPUT,
+                            "cannot open HDF5 file: %s: it is damaged, cut off or in use", path);
+    H5Pclose(access);
+    return status;
 }
 
 /* ---- All datasets of a file ---- */

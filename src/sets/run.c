@@ -6,12 +6,16 @@
 
 #include "sets/sets.h"
 
-/* Apps that map know what they read before they begin; drivers find out as they run. */
+/* Apps that map know what they read before they begin. Drivers find out as they run; of those that
+ * read rows it can be told. */
 static mr_status prepare(mr_job *job)
 {
     bool explains = job->settings->verbose || job->settings->dry_run;
+    const mr_plan *rows;
     if (!job->app.run)
         MR_TRY(mr_job_plan(job));
+    else if (explains && job->app.input == MR_INPUT_ROWS)
+        MR_TRY(mr_plan_rows(job, job->inputs, job->input_count, job->app.element, &rows));
     if (explains && mr_comm_rank(job->comm) == 0)
         mr_job_explain(job);
     return job->settings->dry_run ? MR_OK : mr_job_output_try(job);

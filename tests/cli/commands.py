@@ -9,7 +9,8 @@ import drive
 
 APPS = ("components", "dedup", "grep", "heat", "histogram", "invertedindex", "join", "kmeans",
         "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "onebrc", "pagerank", "pca", "rmat",
-        "sssp", "stats", "teragen", "terasort", "teravalidate", "triangles", "wordcount")
+        "sssp", "stats", "teragen", "terasort", "teravalidate",
+        "transpose-mean", "triangles", "wordcount")
 
 
 class Help(drive.Case):

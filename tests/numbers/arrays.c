@@ -114,6 +114,20 @@ static mr_status source(void *context, const mr_box *box, void *values)
     return MR_OK;
 }
 
+/* Fails where row 3000 is asked for: on one rank alone. */
+static mr_status fail(void *context, const mr_box *box, void *values)
+{
+    if (box->from[0] <= 3000 && box->from[0] + box->size[0] > 3000)
+        return MR_BAD_INPUT;
+    return source(context, box, values);
+}
+
+static mr_status fail_at_tile(void *context, const mr_tile *tile)
+{
+    (void)context;
+    return tile->box.from[0] == 3 * MR_TILE_ROWS ? MR_FAILED : MR_OK;
+}
+
 /* a - 2 b + c of what operands there are, all f64. */
 static void function(void *context, size_t count, const void *const *in, void *out)
 {
@@ -180,7 +194,8 @@ static mr_array *each(machine *m)
     mr_dims shape = mr_array_dims(a);
     uint64_t tiles = (shape.size[0] + MR_TILE_ROWS - 1) / MR_TILE_ROWS;
     int64_t *sums = calloc(tiles + 1, sizeof *sums);
-    mr_status status = mr_array_each(a, add_tile, sums);
+    mr_tile_kernel *kernel = number(m, "fail", 0) != 0 ? fail_at_tile : add_tile;
+    mr_status status = mr_array_each(a, kernel, sums);
     if (status == MR_OK)
         mr_all_sum_i64(m->job, sums, tiles);
     mr_array *result = status == MR_OK ? mr_array_of(m->job, MR_I64, MR_DIMS1(tiles), sums) : NULL;
@@ -218,7 +233,8 @@ static mr_array *make(machine *m, const char *verb)
                                stream);
     if (strcmp(verb, "of") == 0)
         return of_file(m);
-    return mr_array_made(job, MR_F64, dims(m, "dims"), source, NULL);
+    mr_array_source *from = number(m, "fail", 0) != 0 ? fail : source;
+    return mr_array_made(job, MR_F64, dims(m, "dims"), from, NULL);
 }
 
 static mr_array *change(machine *m, const char *verb)

@@ -16,7 +16,7 @@ import drive
 
 PLUGIN = ""
 SEED = 12345
-PROGRAMS = 150
+PROGRAMS = 120
 TILE_ROWS = 1024
 TYPES = {"f64": np.float64, "f32": np.float32, "i64": np.int64, "i32": np.int32, "c128": np.complex128}
 NAMES = {np.dtype(kind): name for name, kind in TYPES.items()}
@@ -520,6 +520,19 @@ class Arrays(drive.Case):
         for i, (text, says) in enumerate(REFUSED.items()):
             self.write("refused", f"wrong {text}\n")
             self.bad(2, says, self.args("refused"), ranks=(0, 2)[i == 0])
+
+    def test_failures(self):
+        """On one rank alone: all end, with what that one says."""
+        for text, code, says in (
+            ("made dims=5000,3 fail=1; keep", 3, "its function failed"),
+            ("made dims=5000,3 fail=1; reduce", 3, "its function failed"),
+            ("made dims=5000,3 fail=1; transpose; reduce axes=1", 3, "its function failed"),
+            ("made dims=5000,3; keep; each fail=1", 1, "kernel failed"),
+            ("made dims=5000,30; keep; dup; transpose; keep; transpose; binary op=1; keep", 5, "budget"),
+        ):
+            self.write("failing", f"wrong {text}\n")
+            for ranks in (0, 3):
+                self.bad(code, says, self.args("failing", "-m", "2M" if code == 5 else "1G"), ranks)
 
     def test_programs(self):
         programs = written_down(self)

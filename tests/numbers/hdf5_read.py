@@ -300,6 +300,21 @@ class Numbers(Case):
                     with self.subTest(seed=seed, name=name):
                         self.look(file, rng, name, i)
 
+    def test_large_datasets(self):
+        """More than a buffer holds: sparse columns, long rows, and all, converted and not."""
+        values = np.random.default_rng(5).normal(size=(150, 4000))
+        with h5py.File(self.path, "w") as file:
+            file["flat"] = values
+            file["turned"] = values.astype(">f8")
+            file.create_dataset("chunks", data=values, chunks=(64, 500), compression=1)
+        for name in ("flat", "turned", "chunks"):
+            for text, slab in [
+                ("[:,2:3]", np.s_[:, 2:3]), ("[:,100:2500]", np.s_[:, 100:2500]),
+                ("[5:140]", np.s_[5:140]), ("[:,:4]", np.s_[:, :4]), ("[7:8,:]", np.s_[7:8]),
+            ]:
+                self.expect(f"{self.path}:/{name}{text}", values[slab], "f64", len(text))
+            self.expect(f"{self.path}:/{name}", values, "f32", 7)
+
 
 def low_level(file, name, file_type, values, layout=None, chunks=None, prepare=None):
     """A dataset of what h5py's own create_dataset does not offer."""

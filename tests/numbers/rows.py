@@ -241,7 +241,8 @@ class Hdf5(Case):
 
     def test_plan(self):
         self.make(x=np.zeros((9, 3)))
-        for args in (["plan", plugin("rows"), "a.h5:/x"], [plugin("rows"), "a.h5:/x", "--dry-run"]):
+        for args in (["plan", plugin("rows"), "a.h5:/x"], [plugin("rows"), "a.h5:/x", "--dry-run"],
+                     ["plan", "stats", "a.h5:/x"]):  # fmt: skip
             said = self.run_mapred(args).err
             self.assertIn(b"rows: 3 values each", said)
             self.assertIn(b"216 bytes", said)

@@ -161,6 +161,7 @@ class Stats(drive.Case):
 
     def test_errors(self):
         self.bad(3, "missing.csv", ["stats", "missing.csv"])
+        self.bad(2, "no input", ["stats"])
         self.write("a.csv", "x,y\n1,2\n")
         self.write("b.csv", "x\n1\n")
         self.bad(3, "rows differ", ["stats", "a.csv", "b.csv"])
