@@ -25,7 +25,7 @@ def dataset(size, level):
 def libraries():
     """How to find HDF5 and what else the objects of src/hdf5 stand on."""
     found = subprocess.run(
-        ["pkg-config", "--cflags", "--libs", "hdf5-openmpi", "zlib"], capture_output=True, text=True
+        ["pkg-config", "--cflags", "--libs", "hdf5-openmpi", "libdeflate"], capture_output=True, text=True
     )
     if found.returncode != 0:
         raise Failed("pkg-config knows no hdf5-openmpi")

@@ -109,6 +109,8 @@ typedef enum mr_array_op {
 MR_API mr_array *mr_array_unary(mr_array_op op, mr_array *a);
 MR_API mr_array *mr_array_binary(mr_array_op op, mr_array *a, mr_array *b);
 MR_API mr_array *mr_array_where(mr_array *condition, mr_array *a, mr_array *b);
+/* What is of that element already is returned as it is. Integers are cut off towards 0, and what
+ * does not fit is the smallest one; of complex numbers the real part. */
 MR_API mr_array *mr_array_cast(mr_array *a, mr_element element);
 /* A function of one's own: out[i] from in[0][i], in[1][i]...: `count` values of each operand, which
  * are broadcast to one shape. Any thread. */

@@ -85,6 +85,11 @@ void mr_evaluator_destroy(mr_evaluator **evaluator)
     *evaluator = NULL;
 }
 
+void *mr_evaluator_room(mr_evaluator *evaluator, size_t size, mr_error *error)
+{
+    return mr_pool_take(&evaluator->pool, size, error);
+}
+
 /* Sizes of 1 are broadcast; the last axes of both are the same. */
 static mr_box broadcast_box(const mr_array *operand, const mr_box *box)
 {

@@ -22,6 +22,9 @@ mr_status mr_evaluate(mr_evaluator *evaluator, const mr_array *array, const mr_b
 mr_status mr_evaluate_look(mr_evaluator *evaluator, const mr_array *array, const mr_box *box,
                            const void **values, mr_error *error);
 
+/* For `fill` of a kind: memory of the evaluator, aligned to 64 bytes, until it returns. */
+void *mr_evaluator_room(mr_evaluator *evaluator, size_t size, mr_error *error);
+
 /* The box of operand number `i` that a box of `array` needs. */
 void mr_array_needs(const mr_array *array, const mr_box *box, mr_box *needs);
 

@@ -66,7 +66,7 @@ static mr_status fill_in(mr_kept_array *kept, const mr_array *array, const uint6
     size_t bytes = bytes_here(array, starts);
     /* One byte at least: NULL is an array that there was no memory for. */
     bytes = bytes ? bytes : 1;
-    kept->values = mr_memory_allocate_aligned(bytes, 64, "an array", job->error);
+    kept->values = mr_memory_allocate_large(bytes, "an array", job->error);
     if (!kept->values)
         return MR_NO_MEMORY;
     kept->bytes = bytes;

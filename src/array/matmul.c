@@ -81,11 +81,9 @@ static mr_status allocate(product *p)
     p->packed_size = mr_gemm_packed_size(&p->gemm, p->panels.depth, p->c->dims.size[1]);
     p->scratch_size = mr_gemm_scratch_size(&p->gemm) * p->job->threads;
     if (p->packed_size > 0)
-        p->packed =
-            mr_memory_allocate_aligned(p->packed_size, 64, "a part of a matrix", p->job->error);
+        p->packed = mr_memory_allocate_large(p->packed_size, "a part of a matrix", p->job->error);
     if (p->scratch_size > 0)
-        p->scratch =
-            mr_memory_allocate_aligned(p->scratch_size, 64, "a part of a matrix", p->job->error);
+        p->scratch = mr_memory_allocate_large(p->scratch_size, "a part of a matrix", p->job->error);
     return mr_job_agree(p->job);
 }
 

@@ -48,7 +48,7 @@ static mr_status allocate(mr_panels *p)
     unsigned char **all[] = {&p->arrived[0], &p->arrived[1], &p->made};
     for (int i = 0; i < 3; i++)
         if ((i == 2 ? !p->kept : travels(p)))
-            *all[i] = mr_memory_allocate_aligned(p->bytes, 64, "a part of a matrix", error);
+            *all[i] = mr_memory_allocate_large(p->bytes, "a part of a matrix", error);
     mr_broadcast_create(&p->broadcast, p->array->job->comm, error);
     return mr_job_agree(p->array->job);
 }

@@ -3,9 +3,7 @@
  * here, where a tile touches it. Around a periodic axis the neighbours come from its other end: an
  * array with `width` more on either side stands for that, for each axis one.
  */
-#include "array/array.h"
-
-#include "base/memory.h"
+#include "array/evaluate.h"
 
 #include <stdlib.h>
 
@@ -190,7 +188,6 @@ static mr_status fill_grown(const mr_array *self, mr_evaluator *evaluator, const
 {
     const mr_stencil *s = self->own;
     mr_box need, grown = *box;
-    (void)evaluator;
     need_grown(self, box, &need);
     for (unsigned axis = 0; axis < box->axes; axis++)
         grown.size[axis] += 2 * s->width[axis];
@@ -199,13 +196,12 @@ static mr_status fill_grown(const mr_array *self, mr_evaluator *evaluator, const
         s->kernel(s->context, box, values[0], into);
         return MR_OK;
     }
-    unsigned char *room = mr_memory_allocate_aligned(bytes, 64, "a tile of an array", error);
+    unsigned char *room = mr_evaluator_room(evaluator, bytes, error);
     if (!room)
         return MR_NO_MEMORY;
     const filling f = start(self, box, &need);
     fill_axis(&f, 0, room, values[0]);
     s->kernel(s->context, box, room, into);
-    mr_memory_free(room, bytes);
     return MR_OK;
 }
 

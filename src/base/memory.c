@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 static _Atomic uint64_t used, peak, budget;
 
@@ -76,6 +77,18 @@ void *mr_memory_allocate_aligned(size_t size, size_t alignment, const char *what
         return NULL;
     void *memory = aligned_alloc(alignment, (size + alignment - 1) & ~(alignment - 1));
     return memory ? memory : no_memory(size, what, error);
+}
+
+#define LARGE_PAGE ((size_t)2 << 20)
+
+void *mr_memory_allocate_large(size_t size, const char *what, mr_error *error)
+{
+    if (size < 2 * LARGE_PAGE)
+        return mr_memory_allocate_aligned(size, 64, what, error);
+    void *memory = mr_memory_allocate_aligned(size, LARGE_PAGE, what, error);
+    if (memory)
+        madvise(memory, size, MADV_HUGEPAGE); /* a wish */
+    return memory;
 }
 
 void *mr_memory_resize(void *memory, size_t old_size, size_t size, const char *what,

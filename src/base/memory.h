@@ -35,6 +35,9 @@ void *mr_memory_resize(void *memory, size_t old_size, size_t size, const char *w
                        mr_error *error);
 /* The same at an address that is a multiple of `alignment`, a power of two; can't be resized. */
 void *mr_memory_allocate_aligned(size_t size, size_t alignment, const char *what, mr_error *error);
+/* The same for large pieces that are used from one end to the other: in pages of 2 MiB, where the
+ * system has them, because making small ones takes longer than filling them. */
+void *mr_memory_allocate_large(size_t size, const char *what, mr_error *error);
 void mr_memory_free(void *memory, size_t size);
 
 #endif

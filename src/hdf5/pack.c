@@ -4,8 +4,8 @@
 
 #include "base/memory.h"
 
+#include <libdeflate.h>
 #include <string.h>
-#include <zlib.h>
 
 size_t mr_h5_element_size(const mr_h5_plan *plan)
 {
@@ -22,7 +22,7 @@ static size_t chunk_bytes(const mr_h5_plan *plan)
 size_t mr_h5_pack_most(const mr_h5_plan *plan)
 {
     size_t bytes = chunk_bytes(plan);
-    return plan->compress ? compressBound(bytes) : bytes;
+    return plan->compress ? libdeflate_zlib_compress_bound(NULL, bytes) : bytes;
 }
 
 /* First the first byte of all elements, then the second, and so on. */
@@ -31,6 +31,18 @@ static void shuffle(const unsigned char *from, size_t count, size_t size, unsign
     for (size_t byte = 0; byte < size; byte++)
         for (size_t i = 0; i < count; i++)
             *to++ = from[i * size + byte];
+}
+
+static mr_status deflate(const mr_h5_plan *plan, const void *bytes, void *to, size_t *size,
+                         mr_error *error)
+{
+    struct libdeflate_compressor *compressor = libdeflate_alloc_compressor((int)plan->compress);
+    if (!compressor)
+        return mr_error_set(error, MR_NO_MEMORY, "out of memory: packing a chunk");
+    *size =
+        libdeflate_zlib_compress(compressor, bytes, chunk_bytes(plan), to, mr_h5_pack_most(plan));
+    libdeflate_free_compressor(compressor);
+    return MR_OK;
 }
 
 mr_status mr_h5_pack(const mr_h5_plan *plan, const void *chunk, void *to, size_t *size,
@@ -45,10 +57,8 @@ mr_status mr_h5_pack(const mr_h5_plan *plan, const void *chunk, void *to, size_t
     unsigned char *shuffled = mr_memory_allocate(bytes, "packing a chunk", error);
     if (!shuffled)
         return MR_NO_MEMORY;
-    uLongf packed = compressBound(bytes);
     shuffle(chunk, bytes / element, element, shuffled);
-    bool done = compress2(to, &packed, shuffled, bytes, (int)plan->compress) == Z_OK;
+    mr_status status = deflate(plan, shuffled, to, size, error);
     mr_memory_free(shuffled, bytes);
-    *size = packed;
-    return done ? MR_OK : mr_error_set(error, MR_NO_MEMORY, "out of memory: packing a chunk");
+    return status;
 }

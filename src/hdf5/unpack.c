@@ -5,13 +5,13 @@
 
 #include "hdf5/shuffle.h"
 
+#include <libdeflate.h>
 #include <string.h>
 
 void mr_h5_unpacker_free(mr_h5_unpacker *unpacker)
 {
-    if (unpacker->is_started)
-        inflateEnd(&unpacker->stream);
-    unpacker->is_started = false;
+    libdeflate_free_decompressor(unpacker->inflater);
+    unpacker->inflater = NULL;
 }
 
 size_t mr_h5_unpack_most(const mr_h5_filters *filters, size_t size)
@@ -21,44 +21,23 @@ size_t mr_h5_unpack_most(const mr_h5_filters *filters, size_t size)
 
 /* ---- Deflate ---- */
 
-static bool restart(mr_h5_unpacker *unpacker)
-{
-    if (unpacker->is_started)
-        return inflateReset(&unpacker->stream) == Z_OK;
-    unpacker->is_started = inflateInit(&unpacker->stream) == Z_OK;
-    return unpacker->is_started;
-}
-
-/* zlib counts in 32 bits: a chunk may have 2^32 - 1 bytes, and with its checksums some more. */
-static unsigned int at_most(size_t size)
-{
-    return size < 1u << 30 ? (unsigned int)size : 1u << 30;
-}
-
+/* What stands behind the end of the stream is left alone, as HDF5 does. */
 static const char *undo_deflate(mr_h5_unpacker *unpacker, const unsigned char *from,
                                 size_t from_size, unsigned char *to, size_t room, size_t *size)
 {
-    if (!restart(unpacker))
-        return "zlib has no memory";
-    z_stream *stream = &unpacker->stream;
-    size_t taken = 0, made = 0;
-    for (;;) {
-        unsigned int in = at_most(from_size - taken), out = at_most(room - made);
-        stream->next_in = (unsigned char *)from + taken;
-        stream->avail_in = in;
-        stream->next_out = to + made;
-        stream->avail_out = out;
-        int status = inflate(stream, Z_SYNC_FLUSH);
-        taken += in - stream->avail_in;
-        made += out - stream->avail_out;
-        *size = made;
-        if (status == Z_STREAM_END)
-            return NULL;
-        if (status == Z_BUF_ERROR || (status == Z_OK && stream->avail_in == in && in == 0))
-            return taken == from_size ? "its deflate stream ends too early"
-                                      : "its deflate stream is too long";
-        if (status != Z_OK)
-            return stream->msg ? stream->msg : "its deflate stream is damaged";
+    size_t taken;
+    if (!unpacker->inflater)
+        unpacker->inflater = libdeflate_alloc_decompressor();
+    if (!unpacker->inflater)
+        return "there is no memory to inflate it";
+    switch (libdeflate_zlib_decompress_ex(unpacker->inflater, from, from_size, to, room, &taken,
+                                          size)) {
+    case LIBDEFLATE_SUCCESS:
+        return NULL;
+    case LIBDEFLATE_INSUFFICIENT_SPACE:
+        return "its deflate stream is too long";
+    default:
+        return "its deflate stream is damaged or cut off";
     }
 }
 

@@ -5,8 +5,6 @@
 #ifndef MR_HDF5_UNPACK_H
 #define MR_HDF5_UNPACK_H
 
-#include <zlib.h>
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,10 +25,9 @@ typedef struct mr_h5_filters {
     bool but_edges;                /* chunks that reach out of the dataset were left as they were */
 } mr_h5_filters;
 
-/* One a thread: zlib's memory, and a buffer of mr_h5_unpack_most bytes. Zeros at first. */
+/* One a thread: what inflating needs, and a buffer of mr_h5_unpack_most bytes. Zeros at first. */
 typedef struct mr_h5_unpacker {
-    z_stream stream;
-    bool is_started;
+    struct libdeflate_decompressor *inflater;
     unsigned char *scratch;
 } mr_h5_unpacker;
 

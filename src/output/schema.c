@@ -149,8 +149,8 @@ static char *name_field(const mr_schema *schema, mr_column column)
         for (char *at = strchr(base, '/'); at; at = strchr(at, '/'))
             *at = '_';
         if (!*base || strcmp(base, ".") == 0)
-            strcpy(base, "_");
-        strcpy(name, base);
+            snprintf(base, room, "_");
+        snprintf(name, room, "%s", base);
         for (unsigned number = 2; is_taken(schema, name); number++)
             snprintf(name, room, "%s%u", base, number);
     }
