@@ -4,7 +4,8 @@
  * the function WIDE(name) of that header that suits the CPU it runs on.
  *
  * The bits are the same on all of them. Sums are kept as LANES sums of every LANES-th number, which
- * is one vector of 64 bytes or four of 16, and nothing is multiplied and added in one step.
+ * is one vector of 64 bytes or four of 16, and nothing is multiplied and added in one step (as long
+ * as the compiler is told to keep to ISO C, which the build does).
  */
 #ifndef APPS_WIDE_H
 #define APPS_WIDE_H

@@ -1,6 +1,7 @@
 """numbers/learn.py: kmeans, linreg and pca against numpy and scipy; the same bytes at any number of
 ranks; what can't be learned from is told."""
 
+import gzip
 import os
 import sys
 import unittest
@@ -148,6 +149,20 @@ class KMeans(Learn):
             np.testing.assert_array_equal(file["centroids"][:], numbers(rows, 2)[:, :3])
         many = ["kmeans", "--k", "20", name]
         self.anywhere(many, self.good(many), FEW)
+
+    def test_inputs_one_below_the_other(self):
+        points = clouds(4000, 5, 4)
+        want = self.good(["kmeans", "--k", "4", self.dataset(points)])
+        np.save(self.path("a.npy"), points[:1500])
+        text = "\n".join(",".join(repr(float(x)) for x in row) for row in points[1500:]) + "\n"
+        self.write("b.csv.gz", gzip.compress(text.encode()))
+        with h5py.File(self.path("c.h5"), "w") as file:
+            file.create_dataset("x", data=points[:2100], chunks=(171, 2))
+            file.create_dataset("y", data=points[2100:])
+        for ranks in (0, 3):
+            for inputs in (["a.npy", "b.csv.gz"], ["c.h5:/x", "c.h5:/y"]):
+                got = self.good(["kmeans", "--k", "4", "--block", "5000", *inputs], ranks)
+                self.same(got, want, (inputs, ranks))
 
     def test_larger_than_memory(self):
         name = self.dataset(clouds(20000, 40, 4).astype("f4"), chunks=(500, 40))
