@@ -35,7 +35,7 @@ def libraries():
 def reading(s):
     size, flags = s.size(2 << 30), libraries()
     plain = harness.compile_tool("h5read", "limits/h5read.c", "-march=native", *flags, compiler="mpicc")
-    ours = harness.internal_tool("h5read", s.build, "-fopenmp", *flags)
+    ours = harness.internal_tool("h5read", s.build, "-fopenmp", "-march=native", *flags)
     packed, flat = dataset(size, 4), dataset(size, 0)
     of = dict(clock=True, work=(size / harness.MB, "MB"))
     contenders = [
