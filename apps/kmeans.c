@@ -7,9 +7,11 @@
  * (see table.h). So each coordinate of a sum is off by less than 2^-43 of the sum of the absolute
  * coordinates of a cluster's points.
  *
- * The start needs a point drawn with a probability proportional to its squared distance D from the
+ * The start needs points drawn with a probability proportional to their squared distance D from the
  * nearest centre so far. First a tile is drawn: the sums of D over tiles become whole numbers,
- * whose prefix sums are exact. Then a point of the tile. What is drawn follows from --seed alone.
+ * whose prefix sums are exact. Then a point of the tile. A few points are drawn, and the one that
+ * leaves the smallest sum of D becomes the next centre: drawn only once, a centre is often the
+ * second one of a cluster. What is drawn follows from --seed alone.
  *
  * A cluster that loses all its points gets the point that is farthest from all centres.
  */
@@ -55,6 +57,8 @@ typedef struct finder {
     uint64_t spare;   /* bytes of memory that they leave to others */
     double *drawable; /* sums of them, of all tiles on all ranks */
     uint64_t tiles;
+    double *offers, *tries; /* points that may be the next centre; what `drawable` were with each */
+    uint64_t offer_count;
     double *far; /* of each thread: the largest squared distance, and the row that has it */
     kmeans_turn *turn;
     kmeans_nearest *nearest;
@@ -302,15 +306,21 @@ static near *near_of(finder *f, uint64_t number)
 
 /* A tile's squared distances: those it had, and what is nearer now. Another rank may have done this
  * tile before, and there may be no memory: then it has to be compared with more centres. */
+static near *measure(finder *f, tile *a)
+{
+    near *before = near_of(f, a->first / MR_TILE_ROWS);
+    uint64_t seen = before ? before->seen : 0;
+    for (uint64_t r = 0; r < a->rows && seen; r++)
+        *square_of(f, a, r) = before->squares[r];
+    f->nearest(a->panels, a->panel_count, a->labels, f->centres, seen, f->known, f->axes);
+    return before;
+}
+
 static mr_status measure_tile(void *context, const mr_tile *from)
 {
     finder *f = context;
     tile a = turn(f, from);
-    near *before = near_of(f, a.first / MR_TILE_ROWS);
-    uint64_t seen = before ? before->seen : 0;
-    for (uint64_t r = 0; r < a.rows && seen; r++)
-        *square_of(f, &a, r) = before->squares[r];
-    f->nearest(a.panels, a.panel_count, a.labels, f->centres, seen, f->known, f->axes);
+    near *before = measure(f, &a);
     double sum = 0;
     for (uint64_t r = 0; r < a.rows; r++) {
         double square = *square_of(f, &a, r);
@@ -373,8 +383,8 @@ static uint64_t draw_row(const finder *f, const double *rows, uint64_t count, do
     return last;
 }
 
-/* The next centre out of a tile; all ranks get the tile and draw the same. */
-static mr_status draw_from(finder *f, uint64_t number, double part)
+/* A point out of a tile; all ranks get the tile and draw the same. */
+static mr_status draw_from(finder *f, uint64_t number, double part, double *point)
 {
     uint64_t first = number * MR_TILE_ROWS, left = f->t.rows - first;
     uint64_t count = left < MR_TILE_ROWS ? left : MR_TILE_ROWS;
@@ -385,30 +395,75 @@ static mr_status draw_from(finder *f, uint64_t number, double part)
     mr_arrays_end(f->t.job, mark, NULL, 0);
     MR_TRY(status);
     uint64_t row = draw_row(f, rows, count, part, squares);
-    memcpy(f->centres + f->known++ * f->axes, rows + row * f->axes, f->axes * sizeof *rows);
+    memcpy(point, rows + row * f->axes, f->axes * sizeof *rows);
+    return MR_OK;
+}
+
+/* What a tile's squared distances would add up to with each of the points offered. */
+static mr_status try_tile(void *context, const mr_tile *from)
+{
+    finder *f = context;
+    tile a = turn(f, from);
+    double squares[MR_TILE_ROWS];
+    measure(f, &a);
+    for (uint64_t r = 0; r < a.rows; r++)
+        squares[r] = *square_of(f, &a, r);
+    for (uint64_t i = 0; i < f->offer_count; i++) {
+        double sum = 0;
+        f->nearest(a.panels, a.panel_count, a.labels, f->offers, i, i + 1, f->axes);
+        for (uint64_t r = 0; r < a.rows; r++) {
+            sum += *square_of(f, &a, r);
+            *square_of(f, &a, r) = squares[r];
+        }
+        f->tries[i * f->tiles + a.first / MR_TILE_ROWS] = sum;
+    }
+    return MR_OK;
+}
+
+/* The best of the points offered becomes the next centre; of equal ones the first. */
+static mr_status take_best(finder *f)
+{
+    memset(f->tries, 0, f->offer_count * f->tiles * sizeof *f->tries);
+    MR_TRY(mr_array_each(f->t.values, try_tile, f));
+    mr_all_sum_f64(f->t.job, f->tries, f->offer_count * f->tiles); /* one of the terms is not 0 */
+    MR_TRY(mr_job_agree(f->t.job));
+    double least = HUGE_VAL;
+    uint64_t best = 0;
+    for (uint64_t i = 0; i < f->offer_count; i++) {
+        double total = 0;
+        for (uint64_t t = 0; t < f->tiles; t++)
+            total += f->tries[i * f->tiles + t];
+        best = total < least ? i : best;
+        least = total < least ? total : least;
+    }
+    memcpy(f->centres + f->known++ * f->axes, f->offers + best * f->axes,
+           f->axes * sizeof *f->centres);
     return MR_OK;
 }
 
 static mr_status draw_next(finder *f, const double *parts)
 {
-    uint64_t number;
     memset(f->drawable, 0, f->tiles * sizeof *f->drawable);
     MR_TRY(mr_array_each(f->t.values, measure_tile, f));
     mr_all_sum_f64(f->t.job, f->drawable, f->tiles); /* one of the terms is not 0 */
     MR_TRY(mr_job_agree(f->t.job));
-    if (!draw_tile(f, parts[0], &number))
-        return mr_job_fail(f->t.job, MR_BAD_INPUT,
-                           "too few points: only %" PRIu64 " different ones for --k %" PRIu64
-                           ": give a smaller --k",
-                           f->known, f->k);
-    return draw_from(f, number, parts[1]);
+    for (uint64_t i = 0, number; i < f->offer_count; i++) {
+        if (!draw_tile(f, parts[2 * i], &number))
+            return mr_job_fail(f->t.job, MR_BAD_INPUT,
+                               "too few points: only %" PRIu64 " different ones for --k %" PRIu64
+                               ": give a smaller --k",
+                               f->known, f->k);
+        MR_TRY(draw_from(f, number, parts[2 * i + 1], f->offers + i * f->axes));
+    }
+    return take_best(f);
 }
 
-/* Two random numbers for each centre. */
+/* Two random numbers for each point that is drawn. */
 static mr_status draw_parts(finder *f, double *parts)
 {
+    mr_dims dims = MR_DIMS1(2 * f->k * f->offer_count);
     mr_arrays_mark mark = mr_arrays_begin(f->t.job);
-    mr_status status = mr_array_get(mr_array_uniform(f->t.job, MR_DIMS1(2 * f->k), 0, 1, 0), parts);
+    mr_status status = mr_array_get(mr_array_uniform(f->t.job, dims, 0, 1, 0), parts);
     mr_arrays_end(f->t.job, mark, NULL, 0);
     return status;
 }
@@ -420,20 +475,27 @@ static mr_status draw_start(finder *f, double *parts)
     MR_TRY(copy_row(f, row < f->t.rows ? row : f->t.rows - 1, f->centres));
     f->known = 1;
     while (f->known < f->k)
-        MR_TRY(draw_next(f, parts + 2 * f->known));
+        MR_TRY(draw_next(f, parts + 2 * f->known * f->offer_count));
     return MR_OK;
 }
 
 /* Memory for that: of all tiles, but only those that this rank does are filled. */
-static mr_status start_by_drawing(finder *f, double *parts)
+static mr_status start_by_drawing(finder *f)
 {
-    uint64_t near_size = f->tiles * sizeof(near *), sums_size = f->tiles * sizeof *f->drawable;
+    f->offer_count = 2 + (uint64_t)log((double)f->k);
+    uint64_t parts_count = 2 * f->k * f->offer_count, offers_count = f->offer_count * f->axes;
+    uint64_t near_size = f->tiles * sizeof(near *);
+    uint64_t sums_size =
+        ((f->offer_count + 1) * f->tiles + offers_count + parts_count) * sizeof(double);
     f->near = table_room(&f->t, near_size, "tiles of the input");
     f->drawable = table_room(&f->t, sums_size, "tiles of the input");
     f->spare = mr_job_memory_left(f->t.job) / 2;
     mr_status status = mr_job_agree(f->t.job);
-    if (status == MR_OK)
-        status = draw_start(f, parts);
+    if (status == MR_OK) {
+        f->tries = f->drawable + f->tiles;
+        f->offers = f->tries + f->offer_count * f->tiles;
+        status = draw_start(f, f->offers + offers_count);
+    }
     for (uint64_t i = 0; f->near && i < f->tiles; i++)
         mr_job_release(f->t.job, f->near[i], sizeof(near));
     mr_job_release(f->t.job, f->near, near_size);
@@ -508,7 +570,7 @@ static mr_status write_datasets(finder *f)
 
 static mr_status find(finder *f, double *room)
 {
-    MR_TRY(f->options->start ? read_start(f) : start_by_drawing(f, room));
+    MR_TRY(f->options->start ? read_start(f) : start_by_drawing(f));
     MR_TRY(iterate(f, room));
     return mr_job_writes_arrays(f->t.job) ? write_datasets(f) : write_rows(f);
 }
@@ -531,7 +593,7 @@ static mr_status find_in_room(finder *f)
 {
     unsigned threads = mr_job_threads(f->t.job);
     uint64_t centres = f->k * (f->axes + 2) * sizeof(double);
-    uint64_t sizes[] = {threads * f->room_size, centres, (2 * f->k + 2) * f->axes * 8 + 16 * f->k,
+    uint64_t sizes[] = {threads * f->room_size, centres, (2 * f->k + 2) * f->axes * 8,
                         threads * 16};
     f->room = table_room(&f->t, sizes[0], "tiles being worked on");
     f->centres = table_room(&f->t, sizes[1], "centroids");
