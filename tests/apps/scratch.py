@@ -40,7 +40,7 @@ class Scratch(drive.Case):
         self.make_inputs()
         small = self.path("small")
         os.mkdir(small)
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", small], check=False,
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", small], check=False,
                                  stderr=subprocess.DEVNULL)
         if mounted.returncode != 0:
             self.skipTest("needs the right to mount")
