@@ -4,8 +4,8 @@
  */
 #include "cli/options.h"
 
+#include "base/nearest.h"
 #include "cli/config.h"
-#include "cli/nearest.h"
 #include "cli/value.h"
 
 #include <ctype.h>

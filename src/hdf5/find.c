@@ -3,6 +3,7 @@
  */
 #include "hdf5/find.h"
 
+#include "base/nearest.h"
 #include "hdf5/internal.h"
 #include "hdf5/name.h"
 
@@ -16,8 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SHOWN   10  /* names that a message has room for */
-#define LONGEST 128 /* of names whose distance is looked at */
+#define SHOWN 10 /* names that a message has room for */
 
 static mr_status no_memory(mr_error *error)
 {
@@ -121,33 +121,12 @@ static mr_status list_all(listing *all, hid_t file, const char *file_name, mr_er
 
 /* ---- What to say when nothing is meant ---- */
 
-/* Edits from one name to the other. */
-static size_t distance_of(const char *a, const char *b)
-{
-    size_t row[LONGEST + 1], a_size = strlen(a), b_size = strlen(b);
-    if (a_size > LONGEST || b_size > LONGEST)
-        return LONGEST;
-    for (size_t j = 0; j <= b_size; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a_size; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_size; j++) {
-            size_t above = row[j], edit = diagonal + (a[i - 1] != b[j - 1]);
-            row[j] = (above < row[j - 1] ? above : row[j - 1]) + 1;
-            row[j] = edit < row[j] ? edit : row[j];
-            diagonal = above;
-        }
-    }
-    return row[b_size];
-}
-
 /* The nearest of those from `first` on comes to stand there; the others keep their order. */
 static void nearest_first(listing *all, size_t first, const char *path)
 {
     size_t best = first, least = SIZE_MAX;
     for (size_t i = first; i < all->count; i++) {
-        size_t distance = distance_of(path, all->path[i]);
+        size_t distance = mr_nearest_distance(path, all->path[i]);
         if (distance < least) {
             least = distance;
             best = i;

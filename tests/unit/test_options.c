@@ -3,7 +3,7 @@
  * against a table of cases, against a simple model for random ones, and the documents against the
  * table.
  */
-#include "cli/nearest.h"
+#include "base/nearest.h"
 #include "cli/options.h"
 #include "cli/value.h"
 

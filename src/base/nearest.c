@@ -1,11 +1,9 @@
 /*
- * cli/nearest.c: edit distance between short names.
+ * base/nearest.c: edit distance between short names.
  */
-#include "cli/nearest.h"
+#include "base/nearest.h"
 
 #include <string.h>
-
-#define LONGEST 64
 
 static size_t least(size_t a, size_t b)
 {
@@ -13,9 +11,11 @@ static size_t least(size_t a, size_t b)
 }
 
 /* Levenshtein's distance, a row of its table at a time. */
-static size_t distance_of(const char *a, size_t a_size, const char *b, size_t b_size)
+size_t mr_nearest_distance(const char *a, const char *b)
 {
-    size_t row[LONGEST + 1];
+    size_t row[MR_NEAREST_LONGEST + 1], a_size = strlen(a), b_size = strlen(b);
+    if (a_size > MR_NEAREST_LONGEST || b_size > MR_NEAREST_LONGEST)
+        return MR_NEAREST_LONGEST;
     for (size_t j = 0; j <= b_size; j++)
         row[j] = j;
     for (size_t i = 1; i <= a_size; i++) {
@@ -33,10 +33,7 @@ static size_t distance_of(const char *a, size_t a_size, const char *b, size_t b_
 
 void mr_nearest_try(mr_nearest *nearest, const char *candidate)
 {
-    size_t size = strlen(nearest->name), other = strlen(candidate);
-    if (size > LONGEST || other > LONGEST)
-        return;
-    size_t distance = distance_of(nearest->name, size, candidate, other);
+    size_t size = strlen(nearest->name), distance = mr_nearest_distance(nearest->name, candidate);
     if (distance > 2 || 3 * distance > size || (nearest->best && distance >= nearest->distance))
         return;
     nearest->best = candidate;
