@@ -24,7 +24,7 @@ GRID = {
     "spill": (True, False),
 }
 
-CHAINS = 60
+CHAINS = 40
 
 
 # What a driver must not do, and what is said then.
