@@ -69,8 +69,7 @@ WIDE_INLINE void WIDE(nearest_all)(double *panels, size_t count, double *labels,
     for (size_t p = 0; p < count; p++)
         for (size_t part = 0; part < LANES; part += WIDE_LANES)
             WIDE(nearest_part)
-            (panels + p * (axes + 2) * LANES + part, labels + p * LANES + part, centres, first,
-             last, axes);
+    (panels + p * (axes + 2) * LANES + part, labels + p * LANES + part, centres, first, last, axes);
 }
 
 static void WIDE(nearest)(double *panels, size_t count, double *labels, const double *centres,

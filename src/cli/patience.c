@@ -1,8 +1,8 @@
 /*
- * cli/patience.c: threads that wait for others of their rank do so by spinning, unless OpenMP is told
- * otherwise before the program begins. Where a node has more threads than cores, who spins takes the
- * core from the one it waits for, and a job is ten times slower. So there the program is started once
- * more, with the word put in.
+ * cli/patience.c: threads that wait for others of their rank do so by spinning, unless OpenMP is
+ * told otherwise before the program begins. Where a node has more threads than cores, who spins
+ * takes the core from the one it waits for, and a job is ten times slower. So there the program is
+ * started once more, with the word put in.
  */
 #include "cli/command.h"
 

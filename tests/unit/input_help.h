@@ -102,7 +102,8 @@ static inline mr_plan *plan_one(const char *name, uint64_t block)
 {
     mr_error error = {0};
     mr_plan *plan;
-    CU_ASSERT_EQUAL_FATAL(mr_plan_create(&plan, &name, 1, block, (mr_wanted){MR_INPUT_FILES, 0}, &error), MR_OK);
+    CU_ASSERT_EQUAL_FATAL(
+        mr_plan_create(&plan, &name, 1, block, (mr_wanted){MR_INPUT_FILES, 0}, &error), MR_OK);
     return plan;
 }
 

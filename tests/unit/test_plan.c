@@ -29,7 +29,8 @@ static mr_plan *plan_of(const char *const *inputs, size_t count, uint64_t block)
 {
     mr_error error = {0};
     mr_plan *plan = NULL;
-    mr_status status = mr_plan_create(&plan, inputs, count, block, (mr_wanted){MR_INPUT_FILES, 0}, &error);
+    mr_status status =
+        mr_plan_create(&plan, inputs, count, block, (mr_wanted){MR_INPUT_FILES, 0}, &error);
     if (status != MR_OK)
         fprintf(stderr, "%s\n", error.text);
     CU_ASSERT_EQUAL_FATAL(status, MR_OK);
@@ -55,7 +56,8 @@ static void refuse(const char *input, const char *why)
 {
     mr_error error = {0};
     mr_plan *plan = NULL;
-    CU_ASSERT_EQUAL(mr_plan_create(&plan, &input, 1, 0, (mr_wanted){MR_INPUT_FILES, 0}, &error), MR_BAD_INPUT);
+    CU_ASSERT_EQUAL(mr_plan_create(&plan, &input, 1, 0, (mr_wanted){MR_INPUT_FILES, 0}, &error),
+                    MR_BAD_INPUT);
     CU_ASSERT_PTR_NULL(plan);
     CU_ASSERT_EQUAL(error.code, MR_BAD_INPUT);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, why));

@@ -50,7 +50,9 @@ static mr_plan *plan_of(const file_set *corpus, uint64_t block)
         names[i] = corpus->names[i];
     mr_error error = {0};
     mr_plan *plan;
-    CU_ASSERT_EQUAL_FATAL(mr_plan_create(&plan, names, corpus->count, block, (mr_wanted){MR_INPUT_FILES, 0}, &error), MR_OK);
+    CU_ASSERT_EQUAL_FATAL(
+        mr_plan_create(&plan, names, corpus->count, block, (mr_wanted){MR_INPUT_FILES, 0}, &error),
+        MR_OK);
     return plan;
 }
 
