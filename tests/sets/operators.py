@@ -24,7 +24,7 @@ GRID = {
     "spill": (True, False),
 }
 
-CHAINS = 40
+CHAINS = 24
 
 
 # What a driver must not do, and what is said then.
