@@ -306,30 +306,27 @@ static near *near_of(finder *f, uint64_t number)
 
 /* A tile's squared distances: those it had, and what is nearer now. Another rank may have done this
  * tile before, and there may be no memory: then it has to be compared with more centres. */
-static near *measure(finder *f, tile *a)
+static void measure(finder *f, tile *a)
 {
     near *before = near_of(f, a->first / MR_TILE_ROWS);
     uint64_t seen = before ? before->seen : 0;
     for (uint64_t r = 0; r < a->rows && seen; r++)
         *square_of(f, a, r) = before->squares[r];
     f->nearest(a->panels, a->panel_count, a->labels, f->centres, seen, f->known, f->axes);
-    return before;
+    for (uint64_t r = 0; r < a->rows && before; r++)
+        before->squares[r] = *square_of(f, a, r);
+    if (before)
+        before->seen = f->known;
 }
 
 static mr_status measure_tile(void *context, const mr_tile *from)
 {
     finder *f = context;
     tile a = turn(f, from);
-    near *before = measure(f, &a);
     double sum = 0;
-    for (uint64_t r = 0; r < a.rows; r++) {
-        double square = *square_of(f, &a, r);
-        sum += square;
-        if (before)
-            before->squares[r] = square;
-    }
-    if (before)
-        before->seen = f->known;
+    measure(f, &a);
+    for (uint64_t r = 0; r < a.rows; r++)
+        sum += *square_of(f, &a, r);
     f->drawable[a.first / MR_TILE_ROWS] = sum;
     return MR_OK;
 }
@@ -420,7 +417,8 @@ static mr_status try_tile(void *context, const mr_tile *from)
     return MR_OK;
 }
 
-/* The best of the points offered becomes the next centre; of equal ones the first. */
+/* The best of the points offered becomes the next centre; of equal ones the first. What is drawable
+ * then has just been found out. */
 static mr_status take_best(finder *f)
 {
     memset(f->tries, 0, f->offer_count * f->tiles * sizeof *f->tries);
@@ -438,15 +436,20 @@ static mr_status take_best(finder *f)
     }
     memcpy(f->centres + f->known++ * f->axes, f->offers + best * f->axes,
            f->axes * sizeof *f->centres);
+    memcpy(f->drawable, f->tries + best * f->tiles, f->tiles * sizeof *f->drawable);
     return MR_OK;
 }
 
-static mr_status draw_next(finder *f, const double *parts)
+static mr_status measure_all(finder *f)
 {
     memset(f->drawable, 0, f->tiles * sizeof *f->drawable);
     MR_TRY(mr_array_each(f->t.values, measure_tile, f));
     mr_all_sum_f64(f->t.job, f->drawable, f->tiles); /* one of the terms is not 0 */
-    MR_TRY(mr_job_agree(f->t.job));
+    return mr_job_agree(f->t.job);
+}
+
+static mr_status draw_next(finder *f, const double *parts)
+{
     for (uint64_t i = 0, number; i < f->offer_count; i++) {
         if (!draw_tile(f, parts[2 * i], &number))
             return mr_job_fail(f->t.job, MR_BAD_INPUT,
@@ -474,6 +477,8 @@ static mr_status draw_start(finder *f, double *parts)
     uint64_t row = (uint64_t)(parts[0] * (double)f->t.rows);
     MR_TRY(copy_row(f, row < f->t.rows ? row : f->t.rows - 1, f->centres));
     f->known = 1;
+    if (f->k > 1)
+        MR_TRY(measure_all(f));
     while (f->known < f->k)
         MR_TRY(draw_next(f, parts + 2 * f->known * f->offer_count));
     return MR_OK;
