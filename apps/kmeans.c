@@ -549,12 +549,7 @@ static void show_cluster(void *context, uint64_t number, mr_row *row)
 
 static mr_status write_rows(finder *f)
 {
-    char *columns = table_columns(&f->t, "size", "inertia");
-    mr_status status = mr_job_agree(f->t.job);
-    if (status == MR_OK)
-        status = table_write(&f->t, NULL, "cluster", columns, f->k, show_cluster, f);
-    free(columns);
-    return status;
+    return table_write_wide(&f->t, "cluster", "size", "inertia", f->k, show_cluster, f);
 }
 
 static mr_status write_datasets(finder *f)

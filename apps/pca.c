@@ -89,12 +89,8 @@ static void show_component(void *context, uint64_t number, mr_row *row)
 
 static mr_status write_rows(finder *f)
 {
-    char *columns = table_columns(&f->t, "variance,ratio", NULL);
-    mr_status status = mr_job_agree(f->t.job);
-    if (status == MR_OK)
-        status = table_write(&f->t, NULL, "component", columns, f->count, show_component, f);
-    free(columns);
-    return status;
+    return table_write_wide(&f->t, "component", "variance,ratio", NULL, f->count, show_component,
+                            f);
 }
 
 static mr_status write_datasets(finder *f)

@@ -285,4 +285,18 @@ static inline mr_status table_write(const table *t, const char *path, const char
     return status;
 }
 
+/* Collective. The same to the job's own output, with all columns of the table among the rows':
+ * those in `before` stand before them, those in `after` (may be NULL) behind them. */
+static inline mr_status table_write_wide(const table *t, const char *first, const char *before,
+                                         const char *after, uint64_t count, table_show *show,
+                                         void *context)
+{
+    char *columns = table_columns(t, before, after);
+    mr_status status = mr_job_agree(t->job);
+    if (status == MR_OK)
+        status = table_write(t, NULL, first, columns, count, show, context);
+    free(columns);
+    return status;
+}
+
 #endif
