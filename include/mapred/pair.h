@@ -26,13 +26,13 @@ typedef enum mr_key {
 } mr_key;
 
 /* What values are. Numbers are 8 bytes as the machine has them. */
-typedef enum mr_value {
+typedef enum mr_value_type {
     MR_VALUE_BYTES = 0,
     MR_VALUE_I64 = 1,
     MR_VALUE_U64 = 2,
     MR_VALUE_F64 = 3,
     MR_VALUE_NONE = 4
-} mr_value;
+} mr_value_type;
 
 /*
  * What the pairs of a set look like. Sets whose keys and values all have the same size keep nothing
@@ -41,7 +41,7 @@ typedef enum mr_value {
 typedef struct mr_shape {
     mr_key key;
     uint32_t key_size; /* of every key of bytes; 0: each has its own */
-    mr_value value;
+    mr_value_type value;
     uint32_t value_size; /* of every value of bytes; 0: each has its own */
     const char *tuple;   /* for MR_KEY_TUPLE: a letter a field, of b i u f: bytes, i64, u64, f64 */
 } mr_shape;

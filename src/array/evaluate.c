@@ -7,7 +7,7 @@
 #include "array/evaluate.h"
 
 #include "array/fetch.h"
-#include "array/pool.h"
+#include "array/tile_memory.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
@@ -27,7 +27,7 @@ struct mr_evaluator {
     const mr_job *job;
     const mr_fetched *fetched;
     bool moves;
-    mr_pool pool;
+    mr_tile_memory pool;
     cached cache[CACHED];
     uint64_t clock, boxes;
 };
@@ -80,14 +80,14 @@ void mr_evaluator_destroy(mr_evaluator **evaluator)
     for (int i = 0; i < CACHED; i++)
         if ((*evaluator)->cache[i].values)
             mr_memory_free((*evaluator)->cache[i].values, (*evaluator)->cache[i].bytes);
-    mr_pool_free(&(*evaluator)->pool);
+    mr_tile_memory_free(&(*evaluator)->pool);
     free(*evaluator);
     *evaluator = NULL;
 }
 
 void *mr_evaluator_room(mr_evaluator *evaluator, size_t size, mr_error *error)
 {
-    return mr_pool_take(&evaluator->pool, size, error);
+    return mr_tile_memory_take(&evaluator->pool, size, error);
 }
 
 /* Sizes of 1 are broadcast; the last axes of both are the same. */
@@ -152,7 +152,7 @@ static mr_status join_rows(mr_evaluator *e, const mr_array *node, const mr_box *
                            mr_error *error)
 {
     const mr_kept_array *kept = node->own;
-    unsigned char *into = mr_pool_take(&e->pool, bytes_of(node, box), error);
+    unsigned char *into = mr_tile_memory_take(&e->pool, bytes_of(node, box), error);
     if (!into)
         return MR_NO_MEMORY;
     view_plain(v, into, node, box);
@@ -245,7 +245,7 @@ static mr_status make_box(mr_evaluator *e, const mr_array *node, const mr_box *b
         *values = c->values;
         return MR_OK;
     }
-    void *into = mr_pool_take(&e->pool, bytes_of(node, box), error);
+    void *into = mr_tile_memory_take(&e->pool, bytes_of(node, box), error);
     *values = into;
     return into ? evaluate(e, node, box, into, error) : MR_NO_MEMORY;
 }
@@ -313,7 +313,7 @@ static mr_status look(mr_evaluator *e, const mr_array *node, const mr_box *box, 
     if (is_plain(&v, box->axes, box->size, element))
         return MR_OK;
     int64_t strides[MR_AXES];
-    void *into = mr_pool_take(&e->pool, bytes_of(node, box), error);
+    void *into = mr_tile_memory_take(&e->pool, bytes_of(node, box), error);
     if (!into)
         return MR_NO_MEMORY;
     mr_strides_of(box->axes, box->size, element, strides);
@@ -355,7 +355,7 @@ static part *add_computed(mr_evaluator *e, program *p, part *self, mr_error *err
         if (has == 1 || has == count)
             continue;
         size_t room = MR_STRIP * mr_element_size(node->operands[i]->element);
-        self->spread[i] = mr_pool_take(&e->pool, room, error);
+        self->spread[i] = mr_tile_memory_take(&e->pool, room, error);
         if (!self->spread[i])
             return NULL;
     }
@@ -373,12 +373,12 @@ static part *add_part(mr_evaluator *e, program *p, const mr_array *node, const m
         mr_array_needs(node, box, &need);
         return add_part(e, p, node->operands[0], &need, error);
     }
-    self = mr_pool_take(&e->pool, sizeof *self, error);
+    self = mr_tile_memory_take(&e->pool, sizeof *self, error);
     if (!self)
         return NULL;
     *self = (part){.node = node, .box = *box, .next = p->parts};
     p->parts = self;
-    self->buffer = mr_pool_take(&e->pool, MR_STRIP * mr_element_size(node->element), error);
+    self->buffer = mr_tile_memory_take(&e->pool, MR_STRIP * mr_element_size(node->element), error);
     if (!self->buffer)
         return NULL;
     bool whole = is_shared(e, node) && p->root;
@@ -581,14 +581,14 @@ static mr_status evaluate_halves(mr_evaluator *e, const mr_array *node, const mr
         if (from > 0)
             half = box->size[cut] - from;
         piece.size[cut] = half;
-        mr_pool_mark mark = mr_pool_begin(&e->pool);
-        void *values = mr_pool_take(&e->pool, bytes_of(node, &piece), error);
+        mr_tile_memory_mark mark = mr_tile_memory_begin(&e->pool);
+        void *values = mr_tile_memory_take(&e->pool, bytes_of(node, &piece), error);
         mr_status status = values ? evaluate(e, node, &piece, values, error) : MR_NO_MEMORY;
         mr_strides_of(piece.axes, piece.size, element, plain);
         if (status == MR_OK)
             mr_copy_strided(piece.axes, piece.size, into + (int64_t)from * strides[cut], strides,
                             values, plain, element);
-        mr_pool_end(&e->pool, mark);
+        mr_tile_memory_end(&e->pool, mark);
         MR_TRY(status);
     }
     return MR_OK;
@@ -600,7 +600,7 @@ static mr_status evaluate(mr_evaluator *e, const mr_array *node, const mr_box *b
     mr_status status;
     if (mr_box_count(box) == 0)
         return MR_OK;
-    mr_pool_mark mark = mr_pool_begin(&e->pool);
+    mr_tile_memory_mark mark = mr_tile_memory_begin(&e->pool);
     if (node->kind->fused)
         status = evaluate_fused(e, node, box, into, error);
     else if (node->kind == &mr_array_kept)
@@ -615,7 +615,7 @@ static mr_status evaluate(mr_evaluator *e, const mr_array *node, const mr_box *b
         status = copy_view(e, node, box, into, error);
     else
         status = evaluate_plain(e, node, box, into, error);
-    mr_pool_end(&e->pool, mark);
+    mr_tile_memory_end(&e->pool, mark);
     return status;
 }
 
@@ -623,7 +623,7 @@ mr_status mr_evaluate(mr_evaluator *e, const mr_array *array, const mr_box *box,
                       mr_error *error)
 {
     e->boxes++;
-    mr_pool_reset(&e->pool);
+    mr_tile_memory_reset(&e->pool);
     return evaluate(e, array, box, into, error);
 }
 
@@ -631,6 +631,6 @@ mr_status mr_evaluate_look(mr_evaluator *e, const mr_array *array, const mr_box 
                            const void **values, mr_error *error)
 {
     e->boxes++;
-    mr_pool_reset(&e->pool);
+    mr_tile_memory_reset(&e->pool);
     return look(e, array, box, values, error);
 }

@@ -18,17 +18,17 @@ static mr_key id_key(const mr_graph *graph)
 }
 
 /* What an id is as a value. */
-static mr_value id_value(const mr_graph *graph)
+static mr_value_type id_value(const mr_graph *graph)
 {
-    static const mr_value values[] = {MR_VALUE_I64, MR_VALUE_U64, MR_VALUE_BYTES};
+    static const mr_value_type values[] = {MR_VALUE_I64, MR_VALUE_U64, MR_VALUE_BYTES};
     return values[graph->ids];
 }
 
 static mr_shape row_shape(const mr_graph *graph, mr_shown shown)
 {
-    mr_value value = shown == MR_SHOWN_I64   ? MR_VALUE_I64
-                     : shown == MR_SHOWN_F64 ? MR_VALUE_F64
-                                             : id_value(graph);
+    mr_value_type value = shown == MR_SHOWN_I64   ? MR_VALUE_I64
+                          : shown == MR_SHOWN_F64 ? MR_VALUE_F64
+                                                  : id_value(graph);
     return (mr_shape){.key = id_key(graph), .value = value};
 }
 

@@ -9,7 +9,7 @@ static void add_field(mr_pair_fields *fields, mr_pair_field field)
     fields->fields[fields->count++] = field;
 }
 
-static void add_value(mr_pair_fields *fields, mr_value value)
+static void add_value(mr_pair_fields *fields, mr_value_type value)
 {
     if (mr_value_is_number(value))
         add_field(fields, MR_FIELD_NUMBER);

@@ -42,7 +42,7 @@ bool mr_pair_step_fill(const mr_pair_fields *fields, mr_pair_ref *refs, size_t c
 /* Whether nothing comes behind this word. */
 bool mr_pair_step_is_last(const mr_pair_fields *fields, mr_pair_step at);
 
-static inline bool mr_value_is_number(mr_value value)
+static inline bool mr_value_is_number(mr_value_type value)
 {
     return value == MR_VALUE_I64 || value == MR_VALUE_U64 || value == MR_VALUE_F64;
 }
@@ -105,7 +105,7 @@ static inline uint64_t mr_bytes_word(mr_bytes bytes, size_t depth)
 }
 
 /* A value as a number, as a word of the same order. */
-static inline uint64_t mr_value_image(mr_value value, mr_bytes bytes)
+static inline uint64_t mr_value_image(mr_value_type value, mr_bytes bytes)
 {
     mr_image image;
     if (value == MR_VALUE_F64)

@@ -41,7 +41,7 @@ static int compare_by(const mr_pair_order *order, const mr_placed *a, const mr_p
 }
 
 /* By value down to its last byte: numbers may be equal and yet differ there. */
-static int compare_values(mr_value value, mr_bytes a, mr_bytes b)
+static int compare_values(mr_value_type value, mr_bytes a, mr_bytes b)
 {
     if (mr_value_is_number(value)) {
         int order = mr_words_compare(mr_value_image(value, a), mr_value_image(value, b));

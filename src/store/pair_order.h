@@ -22,7 +22,7 @@ typedef enum mr_ties {
 
 typedef struct mr_pair_order {
     mr_pair_layout layout;
-    mr_value value; /* how values are compared: as numbers or as bytes */
+    mr_value_type value; /* how values are compared: as numbers or as bytes */
     mr_sort_by by;
     bool descending; /* of what `by` says; ties stand upwards */
     mr_ties ties;

@@ -178,7 +178,7 @@ static int compare_padded(mr_bytes a, mr_bytes b, size_t size)
 static int compare_field(const mr_pair_search *search, mr_pair_field field, size_t size,
                          const mr_placed *a, const mr_placed *b)
 {
-    mr_value value = search->order.value;
+    mr_value_type value = search->order.value;
     if (field == MR_FIELD_PLACE)
         return mr_words_compare(a->place, b->place);
     if (field == MR_FIELD_NUMBER)

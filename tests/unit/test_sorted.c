@@ -170,7 +170,7 @@ static void test_from_runs(void)
     uint64_t random = 2;
     mr_pair_order order = {0};
     for (unsigned turn = 0; next_order(&order, &turn);) {
-        mr_shape shape = {.value = (mr_value)(turn % 3)};
+        mr_shape shape = {.value = (mr_value_type)(turn % 3)};
         taste keys = turn % 2 ? TASTE_NESTED : TASTE_ZEROS;
         pile all = pile_make(&random, shape, turn % 4 < 2, keys, TASTE_FEW, 7000);
         CU_ASSERT(all.size > MEMORY);

@@ -1,5 +1,6 @@
-/* array/pool.c: a stack of pieces in blocks, each of which is twice as large as the one before. */
-#include "array/pool.h"
+/* array/tile_memory.c: a stack of pieces in blocks, each of which is twice as large as the one
+ * before. */
+#include "array/tile_memory.h"
 
 #include "base/memory.h"
 
@@ -7,7 +8,7 @@
 #define ALIGN ((size_t)64)
 
 /* Takes the place of block `at` with one of at least `size` bytes. */
-static mr_status renew(mr_pool *pool, unsigned at, size_t size, mr_error *error)
+static mr_status renew(mr_tile_memory *pool, unsigned at, size_t size, mr_error *error)
 {
     size_t room = at > 0 && pool->sizes[at - 1] < size ? size : BLOCK << (at < 4 ? at : 4);
     room = room < size ? size : room;
@@ -20,7 +21,7 @@ static mr_status renew(mr_pool *pool, unsigned at, size_t size, mr_error *error)
     return pool->blocks[at] ? MR_OK : MR_NO_MEMORY;
 }
 
-void *mr_pool_take(mr_pool *pool, size_t size, mr_error *error)
+void *mr_tile_memory_take(mr_tile_memory *pool, size_t size, mr_error *error)
 {
     size = (size + ALIGN - 1) / ALIGN * ALIGN;
     size = size ? size : ALIGN;
@@ -28,7 +29,7 @@ void *mr_pool_take(mr_pool *pool, size_t size, mr_error *error)
     size_t used = pool->used;
     if (pool->count == 0 || used + size > pool->sizes[at]) {
         at = used > 0 ? at + 1 : at;
-        if (at == MR_POOL_BLOCKS) {
+        if (at == MR_TILE_BLOCKS) {
             mr_error_set(error, MR_NO_MEMORY, "out of memory: an expression of too many parts");
             return NULL;
         }
@@ -41,24 +42,24 @@ void *mr_pool_take(mr_pool *pool, size_t size, mr_error *error)
     return pool->blocks[at] + used;
 }
 
-mr_pool_mark mr_pool_begin(const mr_pool *pool)
+mr_tile_memory_mark mr_tile_memory_begin(const mr_tile_memory *pool)
 {
-    return (mr_pool_mark){pool->at, pool->used};
+    return (mr_tile_memory_mark){pool->at, pool->used};
 }
 
-void mr_pool_end(mr_pool *pool, mr_pool_mark mark)
+void mr_tile_memory_end(mr_tile_memory *pool, mr_tile_memory_mark mark)
 {
     pool->at = mark.at;
     pool->used = mark.used;
 }
 
-void mr_pool_reset(mr_pool *pool)
+void mr_tile_memory_reset(mr_tile_memory *pool)
 {
     pool->at = 0;
     pool->used = 0;
 }
 
-void mr_pool_free(mr_pool *pool)
+void mr_tile_memory_free(mr_tile_memory *pool)
 {
     for (unsigned i = 0; i < pool->count; i++)
         if (pool->blocks[i])
