@@ -20,6 +20,6 @@ mr_status mr_error_set(mr_error *error, mr_status code, const char *format, ...)
     vsnprintf(error->text, sizeof error->text, format, arguments);
     va_end(arguments);
     make_printable(error->text);
-    error->code = code;
+    error->code = code < MR_TIMED_OUT ? code : MR_FAILED;
     return code;
 }

@@ -2,17 +2,37 @@
  * comm/agree.c: collectives of the control plane: agreement on errors, small broadcasts, scans.
  * What they carry is small; data goes through exchange.c.
  */
-#include "comm/internal.h"
+#include "comm/post_internal.h"
 #include "comm/vector.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+static bool is_done(void *request)
+{
+    int done;
+    MPI_Test(request, &done, MPI_STATUS_IGNORE);
+    return done != 0;
+}
+
+/* Others may need letters answered before they come here. */
+static int first_failed(mr_comm *comm, int mine)
+{
+    int failed;
+    if (!comm->office) {
+        MPI_Allreduce(&mine, &failed, 1, MPI_INT, MPI_MIN, comm->world);
+        return failed;
+    }
+    MPI_Request request;
+    MPI_Iallreduce(&mine, &failed, 1, MPI_INT, MPI_MIN, comm->world, &request);
+    mr_post_wait_anyway(comm->office, is_done, &request);
+    return failed;
+}
+
 mr_status mr_comm_agree(mr_comm *comm, mr_error *error)
 {
-    int mine = error->code == MR_OK ? INT_MAX : comm->rank, failed;
-    MPI_Allreduce(&mine, &failed, 1, MPI_INT, MPI_MIN, comm->world);
+    int failed = first_failed(comm, error->code == MR_OK ? INT_MAX : comm->rank);
     if (failed == INT_MAX)
         return MR_OK;
     MPI_Bcast(error, (int)sizeof *error, MPI_BYTE, failed, comm->world);

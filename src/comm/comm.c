@@ -72,12 +72,13 @@ mr_status mr_comm_start(mr_comm **result, mr_error *error)
         return mr_error_set(error, MR_NO_MEMORY, "out of memory: starting up");
     choose_transport();
     int provided;
-    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS ||
+    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS ||
         provided < MPI_THREAD_FUNNELED) {
         free(comm);
         return mr_error_set(error, MR_FAILED,
                             "cannot start MPI: it offers no thread support: use another MPI");
     }
+    comm->threads_provided = provided;
     comm->world = MPI_COMM_WORLD;
     MPI_Comm_dup(MPI_COMM_WORLD, &comm->post);
     MPI_Comm_dup(MPI_COMM_WORLD, &comm->exchange);

@@ -14,6 +14,8 @@ struct mr_comm {
     int node_rank, node_size;
     int *node_ranks; /* the world ranks of this node, in order */
     int *counts;     /* two for each rank: room for a collective that takes lists of them */
+    int threads_provided; /* MPI_THREAD_... */
+    struct mr_post *office; /* who waits for agreement serves it; NULL: there is none */
     char host[MPI_MAX_PROCESSOR_NAME];
 };
 
