@@ -4,6 +4,7 @@
  */
 #include "cli/cli.h"
 
+#include "base/stray.h"
 #include "cli/command.h"
 #include "comm/comm.h"
 
@@ -115,6 +116,13 @@ static void keep_large_pieces_apart(void)
     mallopt(M_MMAP_THRESHOLD, 256 << 10);
 }
 
+static _Noreturn void end_around_strays(const mr_call *call, mr_status status)
+{
+    fflush(call->out);
+    fflush(stderr);
+    _exit((int)status);
+}
+
 int mr_cli_main(int argc, char **argv)
 {
     mr_call_patience(argv);
@@ -139,6 +147,8 @@ int mr_cli_main(int argc, char **argv)
         status = flush(&call, &error);
     mr_call_tell(&call, &error);
     free(places);
+    if (mr_stray_count() > 0) /* a thread that is still in a kernel: nothing more may be undone */
+        end_around_strays(&call, status);
     /* Without MPI nothing keeps a failed rank from ending rank 0 before it has told why. */
     return call.rank == 0 || call.is_started ? (int)status : 0;
 }

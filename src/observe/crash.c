@@ -49,7 +49,10 @@ static struct {
 /* Initial-exec: reached without a call of the loader, which could allocate within the handler. */
 static _Thread_local struct {
     const mr_block *block;
+    mr_crash_describe *describe;
+    const void *context;
     int thread;
+    bool is_known;
     void *stack;
     stack_t before;
 } self __attribute__((tls_model("initial-exec")));
@@ -145,16 +148,25 @@ static void add_block(line *out, const mr_block *block)
     }
 }
 
+static void add_work(line *out)
+{
+    char text[1024];
+    size_t size = self.describe(self.context, text, sizeof text);
+    add(out, " while working on ");
+    for (size_t i = 0; i < size; i++)
+        add_byte(out, (unsigned char)text[i] < ' ' || text[i] == 127 ? '?' : text[i]);
+}
+
 static void compose(line *out, int number, const siginfo_t *about)
 {
-    const mr_block *block = self.block;
-    bool working = block && block->data;
+    const mr_block *block = self.block && self.block->data ? self.block : NULL;
+    bool working = block || self.describe;
     add(out, working ? "mapred: kernel crashed: rank " : "mapred: crashed outside kernels: rank ");
     add_number(out, (uint64_t)crash.rank, 10);
     add(out, " (");
     add_name(out, crash.host);
     add(out, ")");
-    if (block) {
+    if (self.is_known) {
         add(out, ", thread ");
         add_number(out, (uint64_t)self.thread, 10);
     }
@@ -162,8 +174,10 @@ static void compose(line *out, int number, const siginfo_t *about)
     add_name(out, crash.app);
     add(out, ": ");
     add_signal(out, number, about);
-    if (working)
+    if (block)
         add_block(out, block);
+    else if (working)
+        add_work(out);
     add(out, ": run it under gdb, or look at the backtrace below");
 }
 
@@ -247,6 +261,7 @@ void mr_crash_thread_begin(int thread, const mr_block *block)
 {
     self.thread = thread;
     self.block = block;
+    self.is_known = true;
     if (self.stack)
         return;
     long needed = sysconf(_SC_MINSIGSTKSZ);
@@ -264,9 +279,17 @@ void mr_crash_thread_begin(int thread, const mr_block *block)
 void mr_crash_thread_end(void)
 {
     self.block = NULL;
+    self.describe = NULL;
+    self.is_known = false;
     if (!self.stack)
         return;
     sigaltstack(&self.before, NULL);
     free(self.stack);
     self.stack = NULL;
+}
+
+void mr_crash_thread_work(mr_crash_describe *describe, const void *context)
+{
+    self.context = context;
+    self.describe = describe;
 }

@@ -21,4 +21,10 @@ void mr_crash_remove(void);
 void mr_crash_thread_begin(int thread, const mr_block *block);
 void mr_crash_thread_end(void);
 
+/* What the calling thread works on when it is no block: `describe` writes it down ("task square
+ * 17"), at most `room` bytes, no zero, and returns how many; it runs within the handler, so it may
+ * only read memory. NULL: nothing any more. */
+typedef size_t mr_crash_describe(const void *context, char *text, size_t room);
+void mr_crash_thread_work(mr_crash_describe *describe, const void *context);
+
 #endif

@@ -263,6 +263,19 @@ static json_t *hot_of(const mr_job_report *report, bool *ok)
     return keys;
 }
 
+/* What rooms have told: lists, under their names. */
+static void put_parts(json_t *root, const mr_job_report *report, bool *ok)
+{
+    for (int i = 0; i < report->part_count; i++) {
+        const mr_report_part *part = &report->parts[i];
+        if (!json_object_get(root, part->name))
+            put(root, part->name, json_array(), ok);
+        json_t *list = json_object_get(root, part->name);
+        if (json_array_append_new(list, json_loads(part->json, JSON_DECODE_ANY, NULL)) != 0)
+            *ok = false;
+    }
+}
+
 /* The whole report as text (free); NULL when there is no memory for it. */
 static char *compose(const mr_job_report *report)
 {
@@ -279,6 +292,7 @@ static char *compose(const mr_job_report *report)
     put(root, "memory", memory_of(report, &ok), &ok);
     put(root, "counters", counters_of(report, &ok), &ok);
     put(root, "hot_keys", hot_of(report, &ok), &ok);
+    put_parts(root, report, &ok);
     put(root, "ranks", ranks_of(report, &ok), &ok);
     char *text = ok ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(root);

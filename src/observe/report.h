@@ -45,6 +45,11 @@ typedef struct mr_counter {
     int64_t value;
 } mr_counter;
 
+/* What a room has to say besides: text of JSON under a name. */
+typedef struct mr_report_part {
+    char *name, *json;
+} mr_report_part;
+
 typedef struct mr_job_report {
     const char *app, *version, *output;
     double seconds; /* from the start of MPI to the commit */
@@ -56,6 +61,8 @@ typedef struct mr_job_report {
     int counter_count;
     const mr_hot_key *hot;
     int hot_count;
+    const mr_report_part *parts; /* elements of lists, one list a name */
+    int part_count;
 } mr_job_report;
 
 /* Before any work: MR_BAD_OUTPUT when there can be no report at `path`. */

@@ -4,6 +4,7 @@
  */
 #include "plugin/load.h"
 
+#include "base/stray.h"
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
@@ -127,7 +128,7 @@ void mr_plugin_destroy(mr_plugin **plugin)
 {
     if (!*plugin)
         return;
-    if ((*plugin)->handle)
+    if ((*plugin)->handle && mr_stray_count() == 0)
         dlclose((*plugin)->handle);
     free((*plugin)->path);
     free(*plugin);

@@ -13,6 +13,7 @@ typedef struct mr_plugin mr_plugin;
 
 /* `path` needs a slash in it. Whatever is wrong with the file is MR_BAD_PLUGIN and names it. */
 mr_status mr_plugin_load(mr_plugin **plugin, const char *path, mr_error *error);
+/* Leaves its code loaded where threads are still in it (base/stray.h). */
 void mr_plugin_destroy(mr_plugin **plugin);
 
 const mr_app *mr_plugin_app(const mr_plugin *plugin);
