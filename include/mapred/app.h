@@ -89,6 +89,7 @@ typedef struct mr_app {
      * inputs it wants and writes the result itself. `map` and `fold` are not used; `input` and
      * `element` only tell `mapred plan` about rows (MR_INPUT_ROWS). */
     mr_status (*run)(mr_job *job);
+    bool tells_plan; /* `run` is called with --dry-run, too: it looks at mr_job_is_dry */
 } mr_app;
 
 #define MR_APP_ABI .abi = MR_ABI, .size = (uint32_t)sizeof(mr_app)

@@ -29,6 +29,22 @@ MR_API void mr_job_release(mr_job *job, void *memory, uint64_t size);
 /* Local. Whether the job's own output is a file of datasets (HDF5, .npy) rather than rows. */
 MR_API bool mr_job_writes_arrays(const mr_job *job);
 
+/* Local. Whether the job is only to say what it would do (--dry-run): for drivers of apps with
+ * .tells_plan, which are run then. */
+MR_API bool mr_job_is_dry(const mr_job *job);
+
+/*
+ * Text as the job's own result, as it is: to stdout, or behind -o, whole or not at all. Rank 0
+ * writes it, pieces in their order, one thread at a time. Begin and end are collective; `write` on
+ * another rank is MR_FAILED. MR_USAGE where -f asks for something else than text.
+ */
+typedef struct mr_text_output mr_text_output;
+MR_API mr_status mr_text_output_begin(mr_job *job, mr_text_output **output);
+MR_API mr_status mr_text_output_write(mr_text_output *output, const char *text, size_t size);
+MR_API mr_status mr_text_output_end(mr_text_output **output);
+/* Collective. All of that for a text that rank 0 has. */
+MR_API mr_status mr_job_write_text(mr_job *job, const char *text, size_t size);
+
 /* Collective. All ranks leave with the error of the first that failed (mr_job_fail) or of a signal
  * that came, or go on. A driver calls it after each piece of work that may fail on one rank alone,
  * and in loops. */

@@ -5,6 +5,7 @@
 #include <mapred/driver.h>
 
 #include "base/memory.h"
+#include "comm/post.h"
 #include "comm/vector.h"
 #include "engine/job.h"
 #include "observe/signals.h"
@@ -169,6 +170,9 @@ void mr_all_gather(mr_job *job, void *bytes, const uint64_t *starts)
 mr_status mr_job_drive(mr_job *job)
 {
     mr_status status = job->app.run(job);
+    mr_text_output_abandon(job);
+    if (job->post && (status != MR_OK || job->error->code != MR_OK))
+        mr_post_stop(job->post); /* others may be waiting for this rank */
     if (status != MR_OK)
         mr_error_set(job->error, status, "driver failed: %s: it does not say why", job->app.name);
     MR_TRY(mr_job_agree(job));

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "comm/post.h"
 #include "engine/dense.h"
 #include "observe/crash.h"
 #include "observe/signals.h"
@@ -215,6 +216,11 @@ static void end_job(mr_job *job)
     mr_plan_rows_free(job);
     for (int i = 0; i < job->name_count; i++)
         free(job->names[i]);
+    for (int i = 0; i < job->part_count; i++) {
+        free(job->parts[i].name);
+        free(job->parts[i].json);
+    }
+    free(job->parts);
     mr_signals_remove();
     mr_crash_remove();
 }
@@ -223,6 +229,7 @@ mr_status mr_job_finish(mr_job *job, mr_status status)
 {
     if (is_root(job) && job->progress.dirty)
         mr_progress_finish(&job->progress, 0);
+    mr_post_close(&job->post);
     if (status == MR_OK && job->written)
         status = mr_job_timed(job, MR_PHASE_WRITE, commit_output);
     if (status == MR_OK && !job->settings->dry_run)

@@ -52,11 +52,15 @@ struct mr_job {
     char *names[MR_JOB_COUNTERS]; /* of counters, where the job has to keep them itself */
     int name_count;
     double start;
+    mr_report_part *parts; /* rank 0 */
+    int part_count;
     uint64_t rows, bytes;            /* of the whole result, on all ranks */
     struct mr_rows_plan *rows_plans; /* of inputs of rows, one after the other */
     struct mr_array *arrays;         /* the last one made; src/array frees what is left of them */
     uint64_t arrays_made;
     void (*free_arrays)(mr_job *job); /* NULL: none was made */
+    struct mr_post *post;             /* letters between ranks; NULL: nobody needed any yet */
+    struct mr_text_output *text;      /* being written */
 };
 
 /*
@@ -103,6 +107,9 @@ mr_status mr_job_arrange(mr_job *job); /* into the rows that were asked for */
 mr_status mr_job_top(mr_job *job);
 mr_status mr_job_write(mr_job *job);
 
+/* Local. Gives up text that a driver began and did not end. */
+void mr_text_output_abandon(mr_job *job);
+
 /* Collective. Sends each record to the rank that it belongs to: by hash, or by ranges of `order`
  * when it is not NULL. Afterwards job->store holds what this rank owns, each key once. */
 mr_status mr_job_exchange(mr_job *job, const mr_order *order);
@@ -113,6 +120,15 @@ mr_status mr_job_tell(mr_job *job);
 /* Collective. On rank 0 the counters of all ranks, added up: MR_JOB_COUNTERS at most, `*count` of
  * them; their names are in `*names` (free). None elsewhere. */
 mr_status mr_job_counters(mr_job *job, mr_out_counter *sums, int *count, char **names);
+
+/* Collective. The job's post office, opened when it is first asked for; the job closes it. */
+mr_status mr_job_post(mr_job *job, struct mr_post **post);
+
+/* Local, rank 0, where the report is wanted (see mr_job_is_told): a part of the report of its own,
+ * `json` text that is copied. Parts of the same name become a list. */
+void mr_job_report_part(mr_job *job, const char *name, const char *json);
+/* Local. Whether anybody will see numbers of this job: a report or -v. */
+bool mr_job_is_told(const mr_job *job);
 
 /* Local. Adds to a counter of the job. */
 void mr_job_count(mr_job *job, const char *name, int64_t value);

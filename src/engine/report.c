@@ -88,6 +88,8 @@ static mr_status write_file(const mr_job *job, const mr_rank_report *ranks)
         .counter_count = job->counter_count,
         .hot = job->hot,
         .hot_count = job->hot_count,
+        .parts = job->parts,
+        .part_count = job->part_count,
     };
     return mr_report_write(job->settings->report, &report, job->error);
 }

@@ -41,7 +41,7 @@ mr_status mr_run_main(mr_comm *comm, const mr_app *app, void *state, const mr_se
     mr_status status = mr_job_begin(&job);
     if (status == MR_OK)
         status = prepare(&job);
-    if (status == MR_OK && !settings->dry_run)
+    if (status == MR_OK && (!settings->dry_run || (app->run && app->tells_plan)))
         status = work(&job);
     return mr_job_finish(&job, status);
 }

@@ -1,0 +1,51 @@
+/* engine/office.c: the job's post office, and what rooms that use it tell about themselves. */
+#include <mapred/driver.h>
+
+#include "comm/post.h"
+#include "engine/job.h"
+#include "observe/signals.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A signal that has come is recorded by the main thread, when all agree; here it ends the waiting.
+ */
+static bool has_signal(void *context)
+{
+    mr_error error = {.code = MR_OK};
+    (void)context;
+    return mr_signals_check(&error) != MR_OK;
+}
+
+mr_status mr_job_post(mr_job *job, mr_post **post)
+{
+    MR_TRY(mr_job_agree(job));
+    if (!job->post) {
+        mr_status status = mr_post_open(&job->post, job->comm, job->error);
+        job->failed = status != MR_OK;
+        MR_TRY(status);
+        mr_post_watch(job->post, has_signal, NULL);
+    }
+    *post = job->post;
+    return MR_OK;
+}
+
+bool mr_job_is_told(const mr_job *job)
+{
+    return job->settings->report || job->settings->verbose;
+}
+
+void mr_job_report_part(mr_job *job, const char *name, const char *json)
+{
+    mr_report_part part = {strdup(name), strdup(json)};
+    mr_report_part *grown =
+        realloc(job->parts, ((size_t)job->part_count + 1) * sizeof(mr_report_part));
+    if (grown)
+        job->parts = grown;
+    if (grown && part.name && part.json) {
+        job->parts[job->part_count++] = part;
+        return;
+    }
+    free(part.name);
+    free(part.json);
+}
