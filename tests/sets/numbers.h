@@ -189,7 +189,7 @@ static inline mr_shape shape_of(const char *key, const char *value)
             shape.key = (mr_key)i;
     for (unsigned i = 0; i < sizeof values / sizeof *values; i++)
         if (values[i] && strcmp(values[i], value) == 0)
-            shape.value = (mr_value)i;
+            shape.value = (mr_value_type)i;
     if (shape.key == MR_KEY_TUPLE)
         shape.tuple = "bi";
     if (strcmp(key, "pair") == 0)

@@ -59,7 +59,7 @@ static inline mr_bytes taste_bytes(uint64_t *random, taste how, size_t fixed, si
 }
 
 /* Numbers that come again, zeros of both signs and things that are no number among them. */
-static inline mr_bytes taste_number(uint64_t *random, mr_value value, char *room)
+static inline mr_bytes taste_number(uint64_t *random, mr_value_type value, char *room)
 {
     static const double odd[] = {0.0, -0.0, NAN, -NAN, INFINITY, -INFINITY, 1e-310, -3.5};
     uint64_t bits = random_below(random, 40) - 20;
@@ -105,7 +105,7 @@ static inline void pile_free(pile *made)
     free(made->pairs);
 }
 
-static inline int naive_numbers(mr_value value, mr_bytes a, mr_bytes b)
+static inline int naive_numbers(mr_value_type value, mr_bytes a, mr_bytes b)
 {
     if (value == MR_VALUE_F64) {
         double x = mr_value_f64(a), y = mr_value_f64(b);
@@ -195,7 +195,7 @@ static inline bool next_order(mr_pair_order *order, unsigned *turn)
 static inline mr_shape some_shape(uint64_t *random)
 {
     mr_shape shape = {.key = random_below(random, 4) ? MR_KEY_BYTES : MR_KEY_U64};
-    shape.value = (mr_value)random_below(random, 5);
+    shape.value = (mr_value_type)random_below(random, 5);
     if (random_below(random, 2))
         shape.value = MR_VALUE_BYTES;
     static const uint32_t sizes[] = {1, 3, 4, 7, 8, 9, 15, 17, 30};

@@ -311,10 +311,10 @@ static void test_check_of_reduces(void)
     check(&app, "no map kernel");
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         for (int value = MR_VALUE_BYTES; value <= MR_VALUE_NONE; value++)
-            check_shape_of((mr_shape){.key = keys[i], .value = (mr_value)value}, NULL);
+            check_shape_of((mr_shape){.key = keys[i], .value = (mr_value_type)value}, NULL);
     check_shape_of((mr_shape){.key = MR_KEY_DENSE}, "has dense keys");
     check_shape_of((mr_shape){.key = (mr_key)6}, "unknown kind of key: 6");
-    check_shape_of((mr_shape){.value = (mr_value)5}, "unknown kind of value: 5");
+    check_shape_of((mr_shape){.value = (mr_value_type)5}, "unknown kind of value: 5");
     check_shape_of((mr_shape){.key = MR_KEY_TUPLE}, "no fields: set .tuple");
     check_shape_of((mr_shape){.key = MR_KEY_TUPLE, .tuple = ""}, "no fields: set .tuple");
     check_shape_of((mr_shape){.key = MR_KEY_TUPLE, .tuple = "bx"}, "tuples of 'bx'");

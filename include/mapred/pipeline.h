@@ -1,0 +1,80 @@
+/*
+ * mapred/pipeline.h: items that go through stages, all of which work at the same time, on threads
+ * and ranks.
+ *
+ * A stage is parallel (any worker takes any item) or in order (one item at a time, in the order of
+ * the source). However items are worked on, what a stage gives on has the order in which it came
+ * in. A bounded number of items is under way, so memory stays the same whatever the input.
+ */
+#ifndef MAPRED_PIPELINE_H
+#define MAPRED_PIPELINE_H
+
+#include <mapred/sync.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a kernel has: of the stage and the thread that calls it. */
+typedef struct mr_stage mr_stage;
+
+typedef enum mr_stage_kind {
+    MR_STAGE_PARALLEL = 0,
+    MR_STAGE_IN_ORDER = 1 /* on rank 0 */
+} mr_stage_kind;
+
+typedef struct mr_stage_plan {
+    const char *name;
+    mr_stage_kind kind;
+    /* Gets an item and gives on none, one or many (mr_stage_put). */
+    mr_status (*run)(mr_stage *stage, mr_bytes item);
+    /* In order only: once, after the last item; may put more. */
+    mr_status (*end)(mr_stage *stage);
+    /* Instead of `run`: a command of the shell. A parallel stage runs it for each item (its
+     * standard input; its standard output is the item that follows); one in order runs it once,
+     * with items as lines, and each line it writes is an item. Ends badly: an error, with what it
+     * said. */
+    const char *command;
+    unsigned workers;  /* of a parallel stage, on all ranks; 0: as many as help */
+    size_t local_size; /* bytes of state of each of its threads, zeroed */
+    mr_status (*local_open)(mr_stage *stage, void *local);
+    void (*local_close)(mr_stage *stage, void *local);
+} mr_stage_plan;
+
+typedef struct mr_pipeline {
+    size_t size; /* sizeof(mr_pipeline) */
+    const char *name;
+    /* On rank 0: puts all items (mr_stage_put), which waits while too many are under way. */
+    mr_status (*source)(mr_stage *stage);
+    const mr_stage_plan *stages; /* up to one without a name; the last one may put nothing */
+    void *context;               /* of this rank: mr_stage_context */
+    uint64_t memory;             /* bytes of items under way, on all ranks; 0: 16 MiB a rank */
+} mr_pipeline;
+
+/* Collective. Runs it to its end. The first error ends it on all ranks, and names stage and item.
+ */
+MR_API mr_status mr_pipeline_run(mr_job *job, const mr_pipeline *pipeline);
+
+/* ---- Within a kernel ---- */
+
+/* Gives an item on, copied. MR_CANCELLED: a later stage has had enough; a source should return. */
+MR_API mr_status mr_stage_put(mr_stage *stage, mr_bytes item);
+/* Room for one, to be filled in before the next call; NULL: no memory (recorded). */
+MR_API void *mr_stage_put_room(mr_stage *stage, size_t size);
+MR_API mr_status mr_stage_fail(mr_stage *stage, mr_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Enough: the source is told, what is under way is dropped, and the pipeline ends well. */
+MR_API void mr_stage_stop(mr_stage *stage);
+MR_API void *mr_stage_context(const mr_stage *stage);
+MR_API void *mr_stage_local(const mr_stage *stage);
+MR_API int mr_stage_rank(const mr_stage *stage);
+MR_API unsigned mr_stage_thread(const mr_stage *stage);
+/* Which item of those that came into the stage this is, from 0; of a parallel stage only where all
+ * before it put exactly one for each. */
+MR_API uint64_t mr_stage_item(const mr_stage *stage);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
