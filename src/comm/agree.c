@@ -27,9 +27,11 @@ mr_status mr_comm_agree(mr_comm *comm, mr_error *error)
 {
     if (comm->office)
         mr_post_tell(comm->office, error);
-    int failed = first_failed(comm, error->code == MR_OK ? INT_MAX : comm->rank);
+    int told = error->text[0] ? comm->rank : comm->size + comm->rank;
+    int failed = first_failed(comm, error->code == MR_OK ? INT_MAX : told);
     if (failed == INT_MAX)
         return MR_OK;
+    failed %= comm->size;
     MPI_Bcast(error, (int)sizeof *error, MPI_BYTE, failed, comm->world);
     return error->code;
 }

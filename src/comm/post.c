@@ -5,9 +5,13 @@
  */
 #include "comm/post_internal.h"
 
+#include "base/clock.h"
+
 #include <string.h>
 
 enum { TAG_PAGE = 1 };
+
+#define TICK_SECONDS 0.8e-3 /* at least, between two */
 
 /* To oneself, in one look: letters may cause letters without end. */
 enum { OWN_PAGES = 16 };
@@ -202,6 +206,35 @@ bool mr_post_poll(mr_post *post)
     if (handled || made_space)
         mr_post_wake(post);
     return handled;
+}
+
+/* With `looking` held. */
+static void call_ticks(mr_post *post)
+{
+    const double now = mr_clock_now();
+    if (now < post->ticked + TICK_SECONDS)
+        return;
+    post->ticked = now;
+    atomic_store_explicit(&post->handling, self(), memory_order_relaxed);
+    for (uint32_t i = 0; i < post->box_count; i++) {
+        const post_box *box = post->boxes[i];
+        if (box->room.handler && box->room.tick)
+            box->room.tick(box->context);
+    }
+    atomic_store_explicit(&post->handling, 0, memory_order_relaxed);
+}
+
+void mr_post_tick(mr_post *post, bool insists)
+{
+    if (atomic_load(&post->ticking) == 0)
+        return;
+    if (insists)
+        pthread_mutex_lock(&post->looking);
+    else if (pthread_mutex_trylock(&post->looking) != 0)
+        return;
+    call_ticks(post);
+    pthread_mutex_unlock(&post->looking);
+    mr_post_poll(post);
 }
 
 /* ---- Stopping ---- */

@@ -36,6 +36,7 @@ mr_status mr_post_box_open(mr_post *post, const mr_post_room *room, void *contex
     if (box) {
         box->room = *room;
         box->context = context;
+        atomic_fetch_add(&post->ticking, room->tick != NULL);
     }
     pthread_mutex_unlock(&post->out);
     pthread_mutex_unlock(&post->looking);
@@ -89,6 +90,7 @@ mr_status mr_post_box_close(mr_post *post, uint32_t number)
 {
     MR_TRY(mr_post_settle(post, number, false));
     pthread_mutex_lock(&post->looking);
+    atomic_fetch_sub(&post->ticking, post->boxes[number]->room.tick != NULL);
     post->boxes[number]->room.handler = NULL;
     pthread_mutex_unlock(&post->looking);
     return MR_OK;

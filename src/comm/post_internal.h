@@ -84,6 +84,8 @@ struct mr_post {
 
     post_box **boxes; /* grows on the main thread, with both locks held */
     uint32_t box_count;
+    atomic_int ticking; /* boxes with a tick */
+    double ticked;
 
     pthread_mutex_t sleep;
     pthread_cond_t awake, unwatched;
@@ -119,6 +121,8 @@ void mr_post_deliver(mr_post *post, int from, const post_header *header, mr_byte
 void mr_post_receive(mr_post *post, int slot);
 /* Looks whether pages have landed. */
 void mr_post_finish_flights(mr_post *post);
+/* Calls the boxes' ticks; unless it insists, not where another thread is looking. */
+void mr_post_tick(mr_post *post, bool insists);
 
 /* post_box.c */
 /* Returns when as many letters to a box, or to all, were handled as were sent. `is_end`: also when

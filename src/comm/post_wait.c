@@ -84,8 +84,10 @@ static void rest(mr_post *post, waiter *w, double now)
     w->has_watched |= watches;
     const double length = watches || w->is_mpi ? w->length : DEEP_NAP;
     nap(post, w->ready, w->context, smaller(w->deadline, now + length));
-    if (watches)
+    if (watches) {
+        mr_post_tick(post, false);
         atomic_store(&post->watched, false);
+    }
     w->length = smaller(w->length * 1.5, LONGEST_NAP);
 }
 
@@ -170,7 +172,7 @@ void mr_post_wake_postman(mr_post *post)
     pthread_mutex_unlock(&post->sleep);
 }
 
-/* As long as somebody else watches he sleeps longer. */
+/* As long as somebody else watches, he may sleep longer. */
 static void nap_of_postman(mr_post *post)
 {
     pthread_mutex_lock(&post->sleep);
@@ -181,13 +183,15 @@ static void nap_of_postman(mr_post *post)
     pthread_mutex_unlock(&post->sleep);
 }
 
-/* Looks when nobody else has for a while; as long as letters come, again and again. */
+/* Looks when nobody else has for a while; as long as letters come, again and again. He who watches
+ * calls ticks: the postman, or a thread that waits. */
 void *mr_post_postman(void *context)
 {
     mr_post *post = context;
     unsigned long before = atomic_load(&post->looks);
     while (!atomic_load(&post->is_closing)) {
         nap_of_postman(post);
+        mr_post_tick(post, true);
         if (atomic_load(&post->looks) == before)
             serve_while_busy(post);
         before = atomic_load(&post->looks);

@@ -66,7 +66,7 @@ static void open_office(office *o, mr_post_handler *handler)
     mr_error error = {.code = MR_OK};
     *o = (office){.next = calloc(ranks() * THREADS, sizeof *o->next)};
     CU_ASSERT_EQUAL(mr_post_open(&o->post, comm, &error), MR_OK);
-    mr_post_box_open(o->post, &(mr_post_room){handler, halt, destroy}, o, &o->box, &error);
+    mr_post_box_open(o->post, &(mr_post_room){handler, halt, destroy, NULL}, o, &o->box, &error);
     CU_ASSERT_EQUAL(mr_comm_agree(comm, &error), MR_OK);
 }
 
@@ -453,6 +453,34 @@ static void test_who_sleeps_is_woken(void)
     close_office(&o);
 }
 
+static void tick(void *context)
+{
+    atomic_fetch_add(&((office *)context)->arrived, 1);
+}
+
+/* Time goes by for a box whether its rank waits, works, or is busy with letters. */
+static void test_ticks(void)
+{
+    office o, other = {0};
+    mr_error error = {.code = MR_OK};
+    open_office(&o, go_round);
+    mr_post_box_open(o.post, &(mr_post_room){.handler = answer, .tick = tick}, &other, &other.box,
+                     &error);
+    CU_ASSERT_EQUAL(mr_comm_agree(comm, &error), MR_OK);
+    CU_ASSERT_EQUAL(mr_post_wait(o.post, has_arrived, &(hope){&other, 10}, MR_POST_NEVER), MR_OK);
+    for (int naps = 0; atomic_load(&other.arrived) < 20 && naps < 50000; naps++)
+        nap(200);
+    CU_ASSERT(atomic_load(&other.arrived) >= 20);
+    mr_post_send(o.post, mr_comm_rank(comm), o.box, 0, none(), none());
+    CU_ASSERT_EQUAL(mr_post_wait(o.post, has_arrived, &(hope){&other, 30}, MR_POST_NEVER), MR_OK);
+    atomic_store(&o.enough, true);
+    CU_ASSERT_EQUAL(mr_post_box_close(o.post, other.box), MR_OK);
+    const unsigned long then = atomic_load(&other.arrived);
+    nap(5000);
+    CU_ASSERT_EQUAL(atomic_load(&other.arrived), then);
+    close_office(&o);
+}
+
 static double cpu_seconds(void)
 {
     struct rusage used;
@@ -653,6 +681,7 @@ int main(void)
         {"boxes", test_boxes},
         {"deadlines", test_deadlines},
         {"who sleeps is woken", test_who_sleeps_is_woken},
+        {"ticks", test_ticks},
         {"waiting costs nothing", test_waiting_costs_nothing},
         {"one stops all", test_one_stops_all},
         {"being asked to stop", test_being_asked_to_stop},
