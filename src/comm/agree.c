@@ -32,9 +32,11 @@ static int first_failed(mr_comm *comm, int mine)
 
 mr_status mr_comm_agree(mr_comm *comm, mr_error *error)
 {
-    int failed = first_failed(comm, error->code == MR_OK ? INT_MAX : comm->rank);
+    int told = error->text[0] ? comm->rank : comm->size + comm->rank;
+    int failed = first_failed(comm, error->code == MR_OK ? INT_MAX : told);
     if (failed == INT_MAX)
         return MR_OK;
+    failed %= comm->size;
     MPI_Bcast(error, (int)sizeof *error, MPI_BYTE, failed, comm->world);
     return error->code;
 }

@@ -32,8 +32,8 @@ const char *mr_comm_host(const mr_comm *comm);
 
 /*
  * Collective. The one agreement point: when any rank has recorded an error, all ranks leave with
- * the code, text and rank of the same one (the lowest failed rank's), else MR_OK. Every phase ends
- * here.
+ * the code, text and rank of the same one (the lowest failed rank's; one without a text only where
+ * there is no other), else MR_OK. Every phase ends here.
  */
 mr_status mr_comm_agree(mr_comm *comm, mr_error *error);
 

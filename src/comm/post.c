@@ -201,6 +201,24 @@ bool mr_post_poll(mr_post *post)
     return handled;
 }
 
+void mr_post_tick(mr_post *post)
+{
+    bool ticked = false;
+    pthread_mutex_lock(&post->looking);
+    atomic_store(&post->handling, self());
+    for (uint32_t i = 0; i < post->box_count; i++) {
+        const mr_post_room *room = &post->boxes[i]->room;
+        if (!room->handler || !room->tick)
+            continue;
+        room->tick(post->boxes[i]->context);
+        ticked = true;
+    }
+    atomic_store(&post->handling, 0);
+    pthread_mutex_unlock(&post->looking);
+    if (ticked)
+        mr_post_poll(post);
+}
+
 /* ---- Stopping ---- */
 
 void mr_post_stop(mr_post *post)

@@ -37,6 +37,8 @@ typedef struct mr_post_room {
      * handled; `destroy`: no more letters will come. */
     void (*halt)(void *context);
     void (*destroy)(void *context);
+    /* About once in a millisecond, as a handler runs; may be NULL. */
+    void (*tick)(void *context);
 } mr_post_room;
 
 /* Collective, on the main thread. Needs MPI_THREAD_MULTIPLE. While an office is open, ranks that

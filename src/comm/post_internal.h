@@ -97,6 +97,8 @@ void mr_post_lane_take(mr_post *post, post_lane *lane, mr_bytes bytes);
 
 /* post.c */
 void mr_post_deliver(mr_post *post, int from, const post_header *header, mr_bytes letter);
+/* Calls the boxes' ticks. */
+void mr_post_tick(mr_post *post);
 
 /* post_wait.c */
 /* As mr_post_wait, but goes on when the job is stopping. */

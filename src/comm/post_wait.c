@@ -112,13 +112,15 @@ static void serve_while_busy(mr_post *post)
     }
 }
 
-/* Looks when nobody else has for a while; as long as letters come, again and again. */
+/* Looks when nobody else has for a while; as long as letters come, again and again. Boxes that want
+ * to know hear that time goes by. */
 void *mr_post_postman(void *context)
 {
     mr_post *post = context;
     unsigned long before = atomic_load(&post->looks);
     while (!atomic_load(&post->is_closing)) {
         mr_clock_nap(1000);
+        mr_post_tick(post);
         if (atomic_load(&post->looks) == before)
             serve_while_busy(post);
         before = atomic_load(&post->looks);

@@ -10,6 +10,7 @@
 #include "engine/job.h"
 #include "observe/signals.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 unsigned mr_job_threads(const mr_job *job)
@@ -72,6 +73,9 @@ mr_status mr_job_agree(mr_job *job)
     if (job->failed)
         return job->error->code;
     mr_signals_check(job->error);
+    mr_job_take_late(job);
+    if (job->settle && job->error->code == MR_OK)
+        job->settle(job);
     mr_status status = mr_comm_agree(job->comm, job->error);
     job->failed = status != MR_OK;
     return status;
@@ -167,15 +171,28 @@ void mr_all_gather(mr_job *job, void *bytes, const uint64_t *starts)
                 memset((char *)bytes + starts[rank], 0, starts[rank + 1] - starts[rank]);
 }
 
-mr_status mr_job_drive(mr_job *job)
+/* A rank that fails without a word, because it waited for one that has failed, say, leaves the word
+ * to others. */
+static mr_status agree_on_end(mr_job *job, mr_status status)
 {
-    mr_status status = job->app.run(job);
-    mr_text_output_abandon(job);
+    mr_job_take_late(job);
     if (job->post && (status != MR_OK || job->error->code != MR_OK))
         mr_post_stop(job->post); /* others may be waiting for this rank */
     if (status != MR_OK)
-        mr_error_set(job->error, status, "driver failed: %s: it does not say why", job->app.name);
-    MR_TRY(mr_job_agree(job));
+        mr_error_set(job->error, status, "%s", "");
+    status = mr_job_agree(job);
+    if (status != MR_OK && !job->error->text[0])
+        snprintf(job->error->text, sizeof job->error->text,
+                 "driver failed: %s: it does not say why", job->app.name);
+    return status;
+}
+
+mr_status mr_job_drive(mr_job *job)
+{
+    mr_status status = job->app.run(job);
+    atomic_store(&job->left, true);
+    mr_text_output_abandon(job);
+    MR_TRY(agree_on_end(job, status));
     if (mr_comm_rank(job->comm) == 0 && job->settings->output && !job->written)
         mr_error_set(job->error, MR_FAILED,
                      "driver wrote no result: %s: run it without --output, if it has none",
