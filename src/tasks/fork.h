@@ -142,7 +142,8 @@ struct mr_fork {
     mr_status status; /* of an error that the kernel may not have passed on */
     unsigned since_poll;
     uint64_t random;
-    double idle; /* seconds */
+    double idle;   /* seconds */
+    double served; /* when others got tasks last */
     fork_counts counts;
     _Alignas(64) fork_deque deque;
     _Alignas(64) fork_pool pool;
@@ -273,8 +274,8 @@ void mr_fork_halt(fork_run *run);
 void mr_fork_handle(void *run, int from, uint32_t kind, mr_bytes letter);
 /* Asks another rank for tasks, if it is time to; returns when the next time is. */
 double mr_fork_ask(mr_fork *fork);
-/* Gives tasks to ranks that have asked before. */
-void mr_fork_serve(mr_fork *fork);
+/* Gives tasks to ranks that have asked before; unless `at_once`, not too often. */
+void mr_fork_serve(mr_fork *fork, bool at_once);
 void mr_fork_send_result(mr_fork *fork, fork_node *node);
 void mr_fork_send_done(fork_run *run);
 void mr_fork_send_cancel(fork_run *run);

@@ -1,7 +1,7 @@
 /*
  * tasks/fork_steal.c: letters of fork-join. A rank that has nothing to do asks others, those of its
  * node first, else at random. Who is asked gives half of its oldest tasks, or remembers who asked
- * and gives as soon as it has some: so nobody asks the same rank again and again. Results go back
+ * and gives as soon as it has some: so nobody has to ask the same rank often. Results go back
  * to where a task came from.
  */
 #include "tasks/fork.h"
@@ -18,6 +18,8 @@ enum { ASK, TASKS, RESULT, DONE, OVER, CANCEL, BEST };
 #define RESULT_PART ((size_t)4 * 1024 * 1024)
 #define FIRST_GAP   100e-6 /* seconds from one rank that is asked to the next */
 #define LONGEST_GAP 4e-3
+#define AGAIN_GAP   16e-3  /* when all were asked, and are asked again */
+#define SERVE_GAP   100e-6 /* of a thread that divides tasks, from one gift to the next */
 
 typedef struct task_head {
     uint64_t node, size;
@@ -200,22 +202,33 @@ static int choose_victim(const fork_run *run, uint64_t random)
     return near >= 0 ? near : choose(run, NULL, run->ranks, random);
 }
 
+/* All were asked, and this rank is idle still: once more, and slower. */
+static void begin_again(fork_run *run)
+{
+    memset(run->asked, 0, (size_t)run->ranks * sizeof *run->asked);
+    run->asked_count = 0;
+    run->gap = AGAIN_GAP;
+}
+
 double mr_fork_ask(mr_fork *fork)
 {
     fork_run *run = fork->run;
     double now = mr_clock_now();
     int victim = -1;
     fork_lock_take(&run->asking);
-    if (now >= run->next_ask && run->asked_count < run->ranks - 1) {
+    if (now >= run->next_ask) {
+        if (run->asked_count == run->ranks - 1)
+            begin_again(run);
         fork->random = fork->random * 6364136223846793005u + 1442695040888963407u;
         victim = choose_victim(run, fork->random >> 33);
         run->asked[victim] = true;
         run->asked_count++;
         run->letters++;
         run->next_ask = now + run->gap;
-        run->gap = run->gap * 2 < LONGEST_GAP ? run->gap * 2 : LONGEST_GAP;
+        if (run->gap < LONGEST_GAP)
+            run->gap *= 2;
     }
-    double next = run->asked_count < run->ranks - 1 ? run->next_ask : MR_POST_NEVER;
+    double next = run->next_ask;
     fork_lock_give(&run->asking);
     if (victim >= 0)
         mr_post_send(run->post, victim, run->box, ASK, nothing, nothing);
@@ -232,24 +245,49 @@ static void remember(fork_run *run, int beggar)
     __atomic_store_n(&run->signs.wanted, 1, __ATOMIC_RELAXED);
 }
 
+/* With `asking` held. */
+static void forget(fork_run *run, int at)
+{
+    int count = atomic_load(&run->beggar_count) - 1;
+    run->begs[run->beggars[at]] = false;
+    memmove(run->beggars + at, run->beggars + at + 1, (size_t)(count - at) * sizeof(int));
+    atomic_store(&run->beggar_count, count);
+}
+
 /* The one that has waited longest; -1: nobody does. */
 static int next_beggar(fork_run *run)
 {
     int beggar = -1;
     fork_lock_take(&run->asking);
-    int count = atomic_load(&run->beggar_count);
-    if (count > 0) {
+    if (atomic_load(&run->beggar_count) > 0) {
         beggar = run->beggars[0];
-        run->begs[beggar] = false;
-        memmove(run->beggars, run->beggars + 1, (size_t)(count - 1) * sizeof(int));
-        atomic_store(&run->beggar_count, count - 1);
+        forget(run, 0);
     }
     fork_lock_give(&run->asking);
     return beggar;
 }
 
-void mr_fork_serve(mr_fork *fork)
+static void answer(fork_run *run, int from)
 {
+    if (!give_tasks(letters_hand(run), from)) {
+        remember(run, from);
+        return;
+    }
+    fork_lock_take(&run->asking);
+    for (int i = 0; run->begs[from] && i < atomic_load(&run->beggar_count); i++)
+        if (run->beggars[i] == from)
+            forget(run, i);
+    fork_lock_give(&run->asking);
+}
+
+/* Tasks so small that they are all given away while they are made would only travel: who asks again
+ * is answered all the same, when letters are looked at. */
+void mr_fork_serve(mr_fork *fork, bool at_once)
+{
+    double now = at_once ? 0 : mr_clock_now();
+    if (!at_once && now - fork->served < SERVE_GAP)
+        return;
+    fork->served = now;
     for (int beggar; (beggar = next_beggar(fork->run)) >= 0;)
         if (!give_tasks(fork, beggar)) {
             remember(fork->run, beggar);
@@ -337,17 +375,17 @@ void mr_fork_handle(void *context, int from, uint32_t kind, mr_bytes letter)
 {
     fork_run *run = context;
     bool over = atomic_load(&run->over);
-    if (kind == ASK && !over && !give_tasks(letters_hand(run), from))
-        remember(run, from);
+    if (kind == ASK && !over)
+        answer(run, from);
     else if (kind == TASKS && !over)
         take_tasks(run, from, letter);
     else if (kind == RESULT && !over)
         take_result(run, letter);
     else if (kind == DONE)
         take_done(run);
-    else if (kind == OVER) {
+    else if (kind == OVER)
         atomic_store(&run->over, true);
-    } else if (kind == CANCEL)
+    else if (kind == CANCEL)
         mr_fork_halt(run);
     else if (kind == BEST)
         take_best(run, letter);

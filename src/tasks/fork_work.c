@@ -152,10 +152,10 @@ static void wake_others(fork_run *run)
         mr_post_wake(run->post);
 }
 
-static void share(mr_fork *fork)
+static void share(mr_fork *fork, bool at_once)
 {
     if (atomic_load_explicit(&fork->run->beggar_count, memory_order_relaxed) > 0)
-        mr_fork_serve(fork);
+        mr_fork_serve(fork, at_once);
     wake_others(fork->run);
 }
 
@@ -165,7 +165,7 @@ void mr_fork_offer(mr_fork *fork, fork_node *node)
     fork_run *run = fork->run;
     if (!mr_fork_deque_put(fork, &fork->deque, node))
         return;
-    share(fork);
+    share(fork, true);
     if (atomic_load_explicit(&run->beggar_count, memory_order_relaxed) == 0)
         sign(&run->signs.wanted, 0);
 }
@@ -191,6 +191,15 @@ static void solve(mr_fork *fork, fork_node *node)
     finish(fork, node);
 }
 
+/* From here on the node may be gone at any moment: others may have done all its parts. */
+static void hand_out(mr_fork *fork, fork_node *node)
+{
+    const uint32_t count = node->count;
+    atomic_store_explicit(&node->missing, count, memory_order_relaxed);
+    if (mr_fork_deque_put_parts(fork, &fork->deque, node->first, count) && count > 1)
+        share(fork, false);
+}
+
 static void run_task(mr_fork *fork, fork_node *node)
 {
     if (node->flags & FORK_JOINS) {
@@ -203,9 +212,7 @@ static void run_task(mr_fork *fork, fork_node *node)
         if (!mr_fork_divide(fork, node))
             return;
         if (node->count > 0) {
-            atomic_store_explicit(&node->missing, node->count, memory_order_relaxed);
-            if (mr_fork_deque_put_parts(fork, &fork->deque, node->first, node->count))
-                share(fork);
+            hand_out(fork, node);
             return;
         }
     }
