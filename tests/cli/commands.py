@@ -8,9 +8,9 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import drive
 
 APPS = ("components", "dedup", "grep", "heat", "histogram", "invertedindex", "join", "kmeans",
-        "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "onebrc", "pagerank", "pca", "rmat",
+        "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "nqueens", "onebrc", "pagerank", "pca", "rmat",
         "sssp", "stats", "teragen", "terasort", "teravalidate",
-        "transpose-mean", "triangles", "wordcount")
+        "transpose-mean", "triangles", "tsp", "uts", "wordcount")
 
 
 class Help(drive.Case):
