@@ -100,7 +100,8 @@ struct mr_dag {
     bool eager;
     const mr_dag_runner *runner;
     void *context;
-    mr_error error; /* of whoever builds and runs it */
+    mr_dag *next_open; /* of the same runner */
+    mr_error error;    /* of whoever builds and runs it */
     mr_arena arena;
     mr_dag_kind *kinds;
     size_t kind_count;

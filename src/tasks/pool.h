@@ -99,6 +99,7 @@ struct mr_future {
     uint32_t argument_count;
     uint32_t missing; /* arguments that are not there yet */
     float expected;   /* seconds, as long as it is with another rank */
+    float seconds;    /* it took */
     bool has_entries; /* not all arguments are plain bytes */
     bool is_large;    /* `block` is memory of its own */
     uint64_t block_size;
@@ -238,6 +239,9 @@ struct mr_pool {
     mr_error error; /* of tasks nobody looked at, and of threads that must not write the job's */
     uint64_t error_number;
 
+    struct mr_dag *graphs; /* that are open: freed with the pool at the latest (delayed.c) */
+    void (*forget_graphs)(mr_pool *pool);
+
     /* The end (pool_close.c). */
     atomic_bool is_closing, is_over;
     atomic_uint_fast64_t come, answers, answered_submitted, answered_busy;
@@ -270,6 +274,9 @@ double mr_ready_priority(const mr_ready *ready);
 void mr_ready_free(mr_ready *ready);
 
 /* pool_submit.c */
+/* What a call of the user's could not do: the job's error, or the pool's where another thread than
+ * the main one calls. */
+void mr_pool_tell(mr_pool *pool, const mr_error *error);
 void mr_pool_note(mr_pool *pool, mr_status status, const char *text, uint64_t number);
 /* With the lock: a record whose arguments are all there goes into a queue. */
 void mr_pool_enqueue(mr_pool *pool, mr_future *record);

@@ -129,6 +129,8 @@ static bool end_workers(mr_pool *pool, double grace)
 
 static void free_pool(mr_pool *pool)
 {
+    if (pool->forget_graphs)
+        pool->forget_graphs(pool);
     for (mr_worker *worker = pool->crew, *next; worker; worker = next) {
         next = worker->next;
         mr_worker_free(worker);

@@ -30,7 +30,7 @@ void mr_pool_note(mr_pool *pool, mr_status status, const char *text, uint64_t nu
 }
 
 /* The job's own error is the main thread's. */
-static void tell(mr_pool *pool, const mr_error *error)
+void mr_pool_tell(mr_pool *pool, const mr_error *error)
 {
     if (pthread_equal(pthread_self(), pool->main))
         mr_error_set(pool->job->error, error->code, "%s", error->text);
@@ -197,7 +197,7 @@ mr_future *mr_pool_call(mr_pool *pool, mr_task_run *run, const mr_argument *argu
                      pool->kinds[kind].name, rank);
     mr_future *record = error.code == MR_OK ? take_record(pool, &error) : NULL;
     if (!record) {
-        tell(pool, &error);
+        mr_pool_tell(pool, &error);
         return NULL;
     }
     record->kind = (uint16_t)kind;
@@ -218,7 +218,7 @@ mr_future *mr_pool_call(mr_pool *pool, mr_task_run *run, const mr_argument *argu
         mr_record_forget(record);
         mr_record_drop(record);
         mr_record_drop(record);
-        tell(pool, &error);
+        mr_pool_tell(pool, &error);
         return NULL;
     }
     put(pool, record);
