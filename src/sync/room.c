@@ -89,8 +89,8 @@ static mr_status settle_objects(mr_sync_room *room, double deadline)
     mr_status status = MR_OK;
     for (mr_sync_object *object = next_object(room, NULL); object;
          object = next_object(room, object)) {
-        arrival a = {object, object->kind->sent(object)};
-        if (status == MR_OK)
+        arrival a = {object, object->kind->sent ? object->kind->sent(object) : 0};
+        if (status == MR_OK && a.sent > 0)
             status = mr_post_wait(room->post, has_arrived, &a, deadline);
     }
     return status;
