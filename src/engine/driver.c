@@ -178,6 +178,7 @@ static mr_status agree_on_end(mr_job *job, mr_status status)
     mr_job_take_late(job);
     if (job->post && (status != MR_OK || job->error->code != MR_OK))
         mr_post_stop(job->post); /* others may be waiting for this rank */
+    mr_signals_check(job->error);
     if (status != MR_OK)
         mr_error_set(job->error, status, "%s", "");
     status = mr_job_agree(job);
