@@ -1,5 +1,6 @@
 /*
- * comm/comm.h: the ranks of a job. This folder alone calls MPI, and only from a rank's main thread.
+ * comm/comm.h: the ranks of a job. This folder alone calls MPI. All but the post office (post.h) is
+ * for a rank's main thread only.
  */
 #ifndef MR_COMM_COMM_H
 #define MR_COMM_COMM_H
@@ -28,6 +29,8 @@ int mr_comm_size(const mr_comm *comm);
 /* The ranks that share this node's memory. */
 int mr_comm_node_rank(const mr_comm *comm);
 int mr_comm_node_size(const mr_comm *comm);
+/* Which these are, in order: mr_comm_node_size of them. */
+const int *mr_comm_node_ranks(const mr_comm *comm);
 const char *mr_comm_host(const mr_comm *comm);
 
 /*

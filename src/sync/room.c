@@ -6,7 +6,6 @@
 #include "sync/object.h"
 #include "sync/watch.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* How long an agreement waits for threads that never stop telling things. */
@@ -127,9 +126,9 @@ static void settle(mr_job *job)
 
 void mr_sync_no_memory(mr_sync_room *room, const char *what)
 {
-    char text[256];
-    snprintf(text, sizeof text, "out of memory: %s: raise --memory or use more ranks", what);
-    mr_job_stop(room->job, MR_NO_MEMORY, text);
+    mr_error error = {.code = MR_OK};
+    mr_error_set(&error, MR_NO_MEMORY, "out of memory: %s: raise --memory or use more ranks", what);
+    mr_post_fail(room->post, &error);
 }
 
 static void destroy(void *context)
