@@ -7,8 +7,8 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import drive
 
-APPS = ("components", "dedup", "grep", "heat", "histogram", "invertedindex", "join", "kmeans",
-        "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "onebrc", "pagerank", "pca", "rmat",
+APPS = ("components", "dedup", "forkjoin-sum", "grep", "heat", "histogram", "invertedindex", "join", "kmeans",
+        "lengths", "linreg", "mandelbrot", "matmul", "mergesort", "ngrams", "onebrc", "pagerank", "pca", "quadrature", "rmat",
         "sssp", "stats", "teragen", "terasort", "teravalidate",
         "transpose-mean", "triangles", "wordcount")
 
