@@ -436,6 +436,8 @@ static int64_t number_of(mr_bytes item)
     return number;
 }
 
+static volatile int *volatile nowhere = (volatile int *)16;
+
 static mr_status work(mr_stage *stage, mr_bytes item)
 {
     const state *s = mr_stage_context(stage);
@@ -445,7 +447,7 @@ static mr_status work(mr_stage *stage, mr_bytes item)
     if (is_it && strcmp(s->what, "status") == 0)
         return MR_TIMED_OUT;
     if (is_it && strcmp(s->what, "crash") == 0)
-        *(volatile int *)(uintptr_t)16 = 1;
+        *nowhere = 1;
     if (is_it && strcmp(s->what, "hang") == 0)
         for (;;)
             pause();
@@ -459,8 +461,7 @@ static mr_status work(mr_stage *stage, mr_bytes item)
 
 static mr_status write_line(mr_stage *stage, mr_bytes item)
 {
-    const state *s = mr_stage_context(stage);
-    (void)s;
+    (void)stage;
     mr_text_output_write(output, item.data, item.size);
     return mr_text_output_write(output, "\n", 1);
 }
