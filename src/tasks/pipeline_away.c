@@ -249,6 +249,7 @@ static void take_part(pipeline *p, pipe_batch *batch, const head *h, pipe_page *
     p->others[batch->rank].parked++;
     pipe_uncount(p, batch);
     pthread_mutex_unlock(&p->lock);
+    pipe_changed(p);
 }
 
 static void take_back(pipeline *p, pipe_batch *batch, pipe_page *page)

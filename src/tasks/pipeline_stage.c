@@ -181,17 +181,23 @@ static bool is_called_off(const mr_stage *stage)
            (stage->batch ? atomic_load(&stage->batch->is_dropped) : atomic_load(&p->is_cut));
 }
 
-/* Whether it may go on; while it may not, it is no worker of its stage. */
+/* Whether it may go on; while it may not, it is no worker of its stage, and another may be. */
 static bool may_go_on(mr_stage *stage, size_t bytes, bool called_off)
 {
     pipeline *p = stage->pipe;
+    pipe_batch *batch = stage->batch;
     pthread_mutex_lock(&p->lock);
-    bool may = called_off || pipe_has_room(p, stage->batch, bytes);
-    if (stage->batch && !may)
-        pipe_uncount(p, stage->batch);
-    else if (stage->batch && !called_off)
-        may = pipe_count(p, stage->batch);
+    bool may = called_off || pipe_has_room(p, batch, bytes);
+    const bool makes_way = batch && !may && batch->is_counted;
+    if (makes_way)
+        pipe_uncount(p, batch);
+    else if (batch && may && !called_off)
+        may = pipe_count(p, batch);
     pthread_mutex_unlock(&p->lock);
+    if (makes_way) {
+        pipe_changed(p);
+        pipe_send_errands(p);
+    }
     return may;
 }
 

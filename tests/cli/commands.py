@@ -8,7 +8,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import drive
 
 APPS = ("components", "dedup", "grep", "heat", "histogram", "invertedindex", "join", "kmeans",
-        "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "onebrc", "pagerank", "pca", "rmat",
+        "lengths", "linreg", "logpipe", "mandelbrot", "matmul", "ngrams", "onebrc", "pagerank", "pca", "rmat",
         "sssp", "stats", "teragen", "terasort", "teravalidate",
         "transpose-mean", "triangles", "wordcount")
 
