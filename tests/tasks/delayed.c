@@ -15,8 +15,6 @@
  */
 #include <mapred.h>
 
-#include <mapred/delayed.h>
-
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>

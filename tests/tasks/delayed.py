@@ -148,8 +148,8 @@ class Wrong(Case):
             for ranks, threads, rank in EVERYWHERE[1:]:
                 lines = [f"graph {how}"] + ["add slow - 0 keep 1"] * 40
                 lines += ["add fail bad 0 - t7", "add mix - 0 keep t40", "run all"]
-                told = self.bad(3, 'graph told failed: fail "bad": task failed: fail ', self.tell(lines, ranks, threads, rank), ranks)
-                self.assertIn(": it is a bad one", told)
+                told = self.bad(3, 'graph told failed: fail "bad" on rank ', self.tell(lines, ranks, threads, rank), ranks)
+                self.assertRegex(told, r" on rank \d \([^)]+\): it is a bad one$")
 
     def test_circle(self):
         for ranks, how in ((0, "eager"), (2, "lazy"), (3, "eager")):
