@@ -29,6 +29,8 @@ int mr_comm_size(const mr_comm *comm);
 /* The ranks that share this node's memory. */
 int mr_comm_node_rank(const mr_comm *comm);
 int mr_comm_node_size(const mr_comm *comm);
+/* Which these are, in order: mr_comm_node_size of them. */
+const int *mr_comm_node_ranks(const mr_comm *comm);
 const char *mr_comm_host(const mr_comm *comm);
 
 /*
