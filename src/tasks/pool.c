@@ -43,6 +43,7 @@ static void init_locks(mr_pool *pool)
     pthread_condattr_setclock(&by_clock, CLOCK_MONOTONIC);
     for (int level = 0; level < LEVELS; level++)
         pthread_cond_init(&pool->wake[level], &by_clock);
+    pthread_cond_init(&pool->call_clerk, &by_clock);
     pthread_condattr_destroy(&by_clock);
 }
 
@@ -116,6 +117,13 @@ static mr_status share_workers(mr_pool *pool)
     return status;
 }
 
+static mr_status start_threads(mr_pool *pool)
+{
+    for (unsigned i = 0; i < pool->peers[pool->rank].workers; i++)
+        MR_TRY(mr_worker_start(pool, i, false, pool->job->error));
+    return mr_clerk_start(pool, pool->job->error);
+}
+
 mr_status mr_pool_open(mr_job *job, const mr_pool_options *options, mr_pool **result)
 {
     mr_post *post;
@@ -132,9 +140,7 @@ mr_status mr_pool_open(mr_job *job, const mr_pool_options *options, mr_pool **re
     }
     const mr_post_room room = {mr_pool_handle, mr_pool_halt, mr_pool_destroy};
     if (mr_post_box_open(post, &room, pool, &pool->box, job->error) == MR_OK)
-        for (unsigned i = 0; i < pool->peers[pool->rank].workers; i++)
-            if (mr_worker_start(pool, i, job->error) != MR_OK)
-                break;
+        start_threads(pool);
     MR_TRY(mr_job_agree(job));
     *result = pool;
     return MR_OK;

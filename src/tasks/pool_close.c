@@ -120,6 +120,10 @@ static bool end_workers(mr_pool *pool, double grace)
     atomic_store(&pool->is_ending, true);
     mr_pool_wake(pool, LEVEL_WORKER, true);
     mr_pool_wake(pool, LEVEL_WAITER, true);
+    pthread_mutex_lock(&pool->lock);
+    pthread_cond_signal(&pool->call_clerk);
+    pthread_mutex_unlock(&pool->lock);
+    all = mr_crew_end(&pool->clerk, grace);
     for (mr_worker *worker = pool->crew; worker; worker = worker->next) {
         double left = end - mr_clock_now();
         all = mr_crew_end(&worker->crew, left > 0 ? left : 0) && all;
@@ -127,10 +131,20 @@ static bool end_workers(mr_pool *pool, double grace)
     return all;
 }
 
-static void free_pool(mr_pool *pool)
+static void free_blobs(mr_pool *pool)
+{
+    mr_fetch_free_all(pool);
+    for (mr_blob *blob = pool->kept, *next; blob; blob = next) {
+        next = blob->next;
+        mr_blob_drop(blob);
+    }
+}
+
+void mr_pool_free(mr_pool *pool)
 {
     if (pool->forget_graphs)
         pool->forget_graphs(pool);
+    free_blobs(pool);
     for (mr_worker *worker = pool->crew, *next; worker; worker = next) {
         next = worker->next;
         mr_worker_free(worker);
@@ -146,6 +160,7 @@ static void free_pool(mr_pool *pool)
     free(pool->means);
     for (int level = 0; level < LEVELS; level++)
         pthread_cond_destroy(&pool->wake[level]);
+    pthread_cond_destroy(&pool->call_clerk);
     pthread_mutex_destroy(&pool->lock);
     free(pool);
 }
@@ -160,8 +175,14 @@ void mr_pool_halt(void *context)
 void mr_pool_destroy(void *context)
 {
     mr_pool *pool = context;
-    if (!pool->has_strays)
-        free_pool(pool);
+    atomic_store(&pool->is_over, true);
+    if (pool->has_strays)
+        return;
+    atomic_store(&pool->alive, mr_shelf_count(&pool->own));
+    if (atomic_load(&pool->alive) > 0)
+        pool->is_husk = true;
+    else
+        mr_pool_free(pool);
 }
 
 mr_status mr_pool_close(mr_pool **result)

@@ -45,7 +45,7 @@ static uint64_t padded(uint64_t size)
     return (size + 15) & ~(uint64_t)15;
 }
 
-static uint64_t entry_bytes(const mr_argument *argument)
+static uint64_t given_bytes(const mr_argument *argument)
 {
     if (argument->future)
         return sizeof(mr_given) + sizeof(mr_given_future);
@@ -54,27 +54,28 @@ static uint64_t entry_bytes(const mr_argument *argument)
     return sizeof(mr_given) + padded(argument->size);
 }
 
-static mr_status fill_entry(mr_future *record, char *at, const mr_argument *argument,
+static mr_status fill_given(mr_future *record, char *at, const mr_argument *argument,
                             mr_error *error)
 {
-    mr_given *entry = (mr_given *)(void *)at;
-    *entry = (mr_given){GIVEN_BYTES, record->owner, argument->size};
+    mr_given *given = (mr_given *)(void *)at;
+    *given = (mr_given){GIVEN_BYTES, record->owner, argument->size};
     if (argument->future) {
-        *entry = (mr_given){GIVEN_FUTURE, record->owner, 0};
-        *(mr_given_future *)(void *)(entry + 1) =
+        *given = (mr_given){GIVEN_FUTURE, record->owner, 0};
+        *(mr_given_future *)(void *)(given + 1) =
             (mr_given_future){.of = argument->future, .needs = record};
         atomic_fetch_add(&argument->future->holds, 1);
-        record->has_entries = true;
+        record->has_refs = true;
     } else if (argument->size > POOL_INLINE) {
-        mr_blob *blob = mr_blob_make(argument->size, error);
-        entry->kind = GIVEN_BLOB;
-        *(mr_given_blob *)(void *)(entry + 1) = (mr_given_blob){(uintptr_t)blob, blob};
-        record->has_entries = true;
+        mr_blob *blob = mr_blob_make(record->pool, argument->size, error);
+        given->kind = GIVEN_BLOB;
+        *(mr_given_blob *)(void *)(given + 1) = (mr_given_blob){
+            .cookie = (uintptr_t)blob, .serial = blob ? blob->serial : 0, .blob = blob};
+        record->has_refs = true;
         if (!blob)
             return error->code;
         memcpy(blob->data, argument->data, argument->size);
     } else if (argument->size > 0)
-        memcpy(entry + 1, argument->data, argument->size);
+        memcpy(given + 1, argument->data, argument->size);
     return MR_OK;
 }
 
@@ -83,14 +84,14 @@ static mr_status fill_block(mr_future *record, const mr_argument *arguments, siz
 {
     uint64_t size = 0;
     for (size_t i = 0; i < count; i++)
-        size += entry_bytes(&arguments[i]);
+        size += given_bytes(&arguments[i]);
     MR_TRY(mr_record_block(record, size, error));
     char *at = record->block;
     mr_status status = MR_OK;
     for (size_t i = 0; i < count; i++) {
-        mr_status filled = fill_entry(record, at, &arguments[i], error);
+        mr_status filled = fill_given(record, at, &arguments[i], error);
         status = status == MR_OK ? filled : status;
-        at += entry_bytes(&arguments[i]);
+        at += given_bytes(&arguments[i]);
     }
     record->argument_count = (uint32_t)count;
     return status;
@@ -98,14 +99,36 @@ static mr_status fill_block(mr_future *record, const mr_argument *arguments, siz
 
 /* ---- Queues ---- */
 
+/* The rank that has the largest of its arguments, when it is large and the rank not too busy. */
+static int find_arguments(mr_pool *pool, const mr_future *record)
+{
+    uint64_t largest = POOL_TRAVELS;
+    int rank = -1;
+    const char *at = record->block;
+    for (uint32_t i = 0; i < record->argument_count; i++) {
+        const mr_given *given = (const mr_given *)(const void *)at;
+        at += mr_given_length(given);
+        if (given->kind != GIVEN_FUTURE)
+            continue;
+        const mr_future *of = ((const mr_given_future *)(const void *)(given + 1))->of;
+        if (of->result.size <= largest)
+            continue;
+        largest = of->result.size;
+        rank = mr_fetch_is_here(of) ? pool->rank : of->holder;
+    }
+    return rank >= 0 && mr_pool_has_room(pool, rank) ? rank : -1;
+}
+
 /* Where it goes: here, bound to another rank, or anywhere. */
 void mr_pool_enqueue(mr_pool *pool, mr_future *record)
 {
     mr_ready *queue = &pool->anywhere;
-    if (record->owner != pool->rank || record->wanted == pool->rank)
-        queue = &pool->here;
-    else if (record->wanted >= 0)
-        queue = &pool->peers[record->wanted].bound;
+    int rank = record->owner != pool->rank ? pool->rank : record->wanted;
+    if (rank < 0 && record->has_refs && record->placed < 0 && record->attempt == 0)
+        record->placed = find_arguments(pool, record);
+    rank = rank >= 0 ? rank : record->placed;
+    if (rank >= 0)
+        queue = rank == pool->rank ? &pool->here : &pool->peers[rank].bound;
     mr_ready_put(queue, record);
     if (queue == &pool->here || queue == &pool->anywhere) {
         atomic_fetch_add(&pool->ready_count, 1);
@@ -118,20 +141,23 @@ static void wait_for_arguments(mr_future *record)
 {
     char *at = record->block;
     for (uint32_t i = 0; i < record->argument_count; i++) {
-        mr_given *entry = (mr_given *)(void *)at;
-        if (entry->kind == GIVEN_FUTURE) {
-            mr_given_future *need = (mr_given_future *)(void *)(entry + 1);
-            mr_future *of = need->of;
-            need->next = of->needed_by;
-            of->needed_by = need;
-            if ((atomic_fetch_or(&of->state, FLAG_NEEDED) & PHASE) == PHASE_DONE)
-                of->needed_by = need->next;
-            else
-                record->missing++;
-            at += sizeof(mr_given_future);
-        } else
-            at += entry->kind == GIVEN_BYTES ? padded(entry->size) : sizeof(mr_given_blob);
-        at += sizeof(mr_given);
+        mr_given *given = (mr_given *)(void *)at;
+        at += mr_given_length(given);
+        if (given->kind != GIVEN_FUTURE)
+            continue;
+        mr_given_future *need = (mr_given_future *)(void *)(given + 1);
+        mr_future *of = need->of;
+        need->next = of->needed_by;
+        of->needed_by = need;
+        record->missing++;
+        if ((atomic_fetch_or(&of->state, FLAG_NEEDED) & PHASE) != PHASE_DONE)
+            continue;
+        of->needed_by = need->next;
+        record->missing--;
+        if (of->status != MR_OK && !record->failed_by) {
+            record->failed_by = of;
+            atomic_fetch_add(&of->holds, 1);
+        }
     }
 }
 
@@ -145,8 +171,8 @@ static bool is_due(mr_pool *pool, const mr_future *record)
 {
     if (pool->ranks == 1)
         return false;
-    if (record->wanted >= 0)
-        return record->wanted != pool->rank;
+    if (record->wanted >= 0 || record->placed >= 0)
+        return record->wanted != pool->rank && record->placed != pool->rank;
     if (pool->anywhere.row % DISPATCHED == 0)
         return true;
     int next = pool->turn;
@@ -171,15 +197,18 @@ static void put(mr_pool *pool, mr_future *record)
     atomic_fetch_add(&pool->pending, 1);
     pthread_mutex_lock(&pool->lock);
     record->number = pool->submitted++;
-    if (record->has_entries)
+    if (record->has_refs)
         wait_for_arguments(record);
-    if (record->missing == 0) {
+    bool has_failed = record->missing == 0 && record->failed_by;
+    if (record->missing == 0 && !has_failed) {
         atomic_fetch_add(&record->state, PHASE_READY);
         mr_pool_enqueue(pool, record);
     }
     bool due = is_due(pool, record);
     pthread_mutex_unlock(&pool->lock);
-    if (due)
+    if (has_failed)
+        mr_record_fail_needy(record);
+    else if (due)
         mr_pool_dispatch(pool);
 }
 
