@@ -315,7 +315,7 @@ static mr_status search_kept(mr_dag *dag)
     return status;
 }
 
-/* An eager graph runs all that was added. */
+/* An eager graph runs all that was added, and has all that is kept. */
 static mr_status search_added(mr_dag *dag)
 {
     mr_delayed *task = dag->settled ? dag->settled->next : dag->first;
@@ -330,7 +330,7 @@ static mr_status search_all(mr_dag *dag, mr_delayed *const *wanted, size_t count
     MR_TRY(search_added(dag));
     for (size_t i = 0; i < count; i++)
         MR_TRY(mr_dag_search(wanted[i], true, &dag->failure));
-    return wanted ? MR_OK : search_kept(dag);
+    return wanted && !dag->eager ? MR_OK : search_kept(dag);
 }
 
 /* Searched twice: when it is known where the longest chains are, the search follows them first. */

@@ -313,6 +313,9 @@ void mr_ready_free(mr_ready *ready);
 /* What a call of the user's could not do: the job's error, or the pool's where another thread than
  * the main one calls. */
 void mr_pool_tell(mr_pool *pool, const mr_error *error);
+/* mr_pool_call whose error is the caller's. */
+mr_future *mr_pool_try(mr_pool *pool, mr_task_run *run, const mr_argument *arguments, size_t count,
+                       const mr_submit_options *options, mr_error *error);
 void mr_pool_note(mr_pool *pool, mr_status status, const char *text, uint64_t number);
 /* With the lock: a record whose arguments are all there goes into a queue. */
 void mr_pool_enqueue(mr_pool *pool, mr_future *record);
