@@ -74,6 +74,8 @@ mr_status mr_job_agree(mr_job *job)
     mr_signals_check(job->error);
     mr_status status = mr_comm_agree(job->comm, job->error);
     job->failed = status != MR_OK;
+    if (job->failed && job->post)
+        mr_post_stop_here(job->post); /* its threads; all ranks know */
     return status;
 }
 
@@ -170,13 +172,19 @@ void mr_all_gather(mr_job *job, void *bytes, const uint64_t *starts)
 mr_status mr_job_drive(mr_job *job)
 {
     mr_status status = job->app.run(job);
+    if (status == MR_OK && job->text)
+        status = mr_error_set(job->error, MR_FAILED,
+                              "driver did not end its result: %s: call mr_text_output_end",
+                              job->app.name);
     mr_text_output_abandon(job);
     if (job->post && (status != MR_OK || job->error->code != MR_OK))
         mr_post_stop(job->post); /* others may be waiting for this rank */
+    MR_TRY(mr_job_agree(job));   /* a rank that waited fails because of another, which knows why */
     if (status != MR_OK)
         mr_error_set(job->error, status, "driver failed: %s: it does not say why", job->app.name);
     MR_TRY(mr_job_agree(job));
-    if (mr_comm_rank(job->comm) == 0 && job->settings->output && !job->written)
+    const bool is_wanted = job->settings->output && !job->settings->dry_run;
+    if (mr_comm_rank(job->comm) == 0 && is_wanted && !job->written)
         mr_error_set(job->error, MR_FAILED,
                      "driver wrote no result: %s: run it without --output, if it has none",
                      job->app.name);

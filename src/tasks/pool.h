@@ -108,6 +108,7 @@ struct mr_future {
     bool has_refs;    /* not all arguments are plain bytes */
     bool is_bound;    /* a foreign one, which its owner won't want back */
     bool is_chunk;    /* a foreign one: a part of a map */
+    float seconds;    /* it took */
     bool is_large;    /* `block` is memory of its own */
     uint64_t block_size;
     char *block;
@@ -287,6 +288,9 @@ struct mr_pool {
     atomic_bool is_ending, is_terminated;
     mr_error error; /* of tasks nobody looked at, and of threads that must not write the job's */
     uint64_t error_number;
+
+    struct mr_dag *graphs; /* that are open: freed with the pool at the latest (delayed.c) */
+    void (*forget_graphs)(mr_pool *pool);
 
     /* The end (pool_close.c). */
     atomic_bool is_closing, is_over;

@@ -87,6 +87,7 @@ static void keep_result(mr_future *record, const mr_outcome *outcome)
     const char *text = outcome->text;
     record->status = outcome->status;
     record->where = outcome->rank;
+    record->seconds = outcome->seconds;
     record->holder = outcome->rank;
     if (outcome->blob) {
         record->blob = outcome->blob;

@@ -7,9 +7,13 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import drive
 
-APPS = ("components", "dedup", "grep", "heat", "histogram", "invertedindex", "join", "kmeans",
-        "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "onebrc", "pagerank", "pca", "rmat",
-        "sssp", "stats", "teragen", "terasort", "teravalidate",
+APPS = ("components", "dedup", "delayed", "grep", "heat", "histogram", "invertedindex", "join",
+        "kmeans", "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "nqueens", "onebrc",
+        "pagerank", "pca", "rmat", "sssp", "stats", "teragen", "terasort", "teravalidate",
+        "transpose-mean", "triangles", "tsp", "uts", "wordcount")
+APPS = ("components", "dedup", "delayed", "grep", "heat", "histogram", "invertedindex", "join",
+        "kmeans", "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "onebrc", "pagerank",
+        "pca", "rmat", "sssp", "stats", "teragen", "terasort", "teravalidate",
         "transpose-mean", "triangles", "wordcount")
 
 
