@@ -65,9 +65,15 @@ static mr_status help(mr_worker *worker, bool (*ready)(void *context), void *con
 
 mr_status mr_pool_await(mr_pool *pool, bool (*ready)(void *context), void *context, double seconds)
 {
+    return ready(context) ? MR_OK
+                          : mr_pool_await_until(pool, ready, context, mr_pool_deadline(seconds));
+}
+
+mr_status mr_pool_await_until(mr_pool *pool, bool (*ready)(void *context), void *context,
+                              double deadline)
+{
     if (ready(context))
         return MR_OK;
-    double deadline = mr_pool_deadline(mr_clock_now(), seconds);
     mr_worker *worker = mr_worker_self(pool);
     mr_pool_dispatch(pool);
     if (!worker)

@@ -27,11 +27,14 @@ static mr_status copy_kinds(mr_pool *pool, const mr_task_kind *kinds, mr_error *
         pool->kind_count++;
     pool->kinds = calloc(pool->kind_count + 1, sizeof *pool->kinds);
     pool->means = calloc(pool->kind_count + 1, sizeof *pool->means);
-    if (!pool->kinds || !pool->means)
+    pool->item_means = calloc(pool->kind_count + 1, sizeof *pool->item_means);
+    if (!pool->kinds || !pool->means || !pool->item_means)
         return mr_error_set(error, MR_NO_MEMORY, "out of memory: opening a pool");
     memcpy(pool->kinds, kinds, pool->kind_count * sizeof *kinds);
-    for (unsigned i = 0; i < pool->kind_count; i++)
+    for (unsigned i = 0; i < pool->kind_count; i++) {
         atomic_init(&pool->means[i], -1);
+        atomic_init(&pool->item_means[i], -1);
+    }
     return MR_OK;
 }
 
@@ -95,6 +98,8 @@ static void deal_workers(mr_pool *pool, const int64_t *threads, const int64_t *n
                     pool->peers[rank].workers++;
                     left--;
                 }
+    for (int rank = 0; rank < pool->ranks; rank++)
+        pool->idle_peers += rank != pool->rank && pool->peers[rank].workers > 0;
 }
 
 /* Collective. */
@@ -138,7 +143,8 @@ mr_status mr_pool_open(mr_job *job, const mr_pool_options *options, mr_pool **re
             mr_pool_destroy(pool);
         return status;
     }
-    const mr_post_room room = {mr_pool_handle, mr_pool_halt, mr_pool_destroy};
+    const mr_post_room room = {
+        .handler = mr_pool_handle, .halt = mr_pool_halt, .destroy = mr_pool_destroy};
     if (mr_post_box_open(post, &room, pool, &pool->box, job->error) == MR_OK)
         start_threads(pool);
     MR_TRY(mr_job_agree(job));

@@ -15,6 +15,7 @@
 
 #include <mapred/pool.h>
 
+#include "base/clock.h"
 #include "comm/post.h"
 #include "engine/job.h"
 #include "tasks/crew.h"
@@ -104,10 +105,10 @@ struct mr_future {
     uint32_t argument_count;
     uint32_t missing; /* arguments that are not there yet */
     float expected;   /* seconds, as long as it is with another rank */
-    float seconds;    /* it took */
     bool has_refs;    /* not all arguments are plain bytes */
     bool is_bound;    /* a foreign one, which its owner won't want back */
     bool is_chunk;    /* a foreign one: a part of a map */
+    float seconds;    /* it took */
     bool is_large;    /* `block` is memory of its own */
     uint64_t block_size;
     char *block;
@@ -169,6 +170,24 @@ typedef struct mr_outcome {
 
 typedef struct mr_worker mr_worker;
 
+/* Some items of a map that lie one after the other. */
+typedef struct mr_chunk {
+    struct mr_map *map;
+    uint64_t from, count;
+    unsigned attempt, slot;
+    char *results;
+} mr_chunk;
+
+/* A chunk that is being worked on: one of this rank's maps, or what came in `record`. */
+typedef struct mr_run {
+    mr_chunk chunk;
+    mr_future *record;
+    mr_blob *blob; /* for its results */
+    uint64_t from, count, done;
+    size_t item_size, result_size;
+    double seconds;
+} mr_run;
+
 /* What a kernel is given: a task that runs. */
 struct mr_task {
     mr_pool *pool;
@@ -186,6 +205,8 @@ struct mr_task {
     bool is_overdue;
     mr_task *timed_next, **timed_link;
     const atomic_bool *is_unwanted; /* of a part of a map */
+    mr_run chunk;
+    char *scratch; /* an item and its result, of a kind with a time-out */
     char text[512];
     _Alignas(16) char bytes[POOL_TRAVELS];
 };
@@ -230,8 +251,9 @@ struct mr_pool {
     mr_pool_options options;
     mr_task_kind *kinds;
     unsigned kind_count;
-    _Atomic double *means; /* seconds a task of a kind takes; negative: not known */
-    unsigned workers;      /* on all ranks */
+    _Atomic double *means, *item_means; /* seconds a task of a kind takes, or an item of a map;
+                                           negative: not known */
+    unsigned workers;                   /* on all ranks */
     bool is_told;
 
     pthread_mutex_t lock;
@@ -243,6 +265,7 @@ struct mr_pool {
     atomic_uint_fast64_t ready_count;
     mr_peer *peers;
     int turn;
+    int idle_peers;   /* other ranks that have workers without a task */
     mr_future *stale; /* taken out of a queue, but claimed before */
     _Atomic(mr_worker *) crew;
     bool has_strays;
@@ -310,13 +333,12 @@ double mr_ready_priority(const mr_ready *ready);
 void mr_ready_free(mr_ready *ready);
 
 /* pool_submit.c */
-/* What a call of the user's could not do: the job's error, or the pool's where another thread than
- * the main one calls. */
-void mr_pool_tell(mr_pool *pool, const mr_error *error);
 /* mr_pool_call whose error is the caller's. */
 mr_future *mr_pool_try(mr_pool *pool, mr_task_run *run, const mr_argument *arguments, size_t count,
                        const mr_submit_options *options, mr_error *error);
 void mr_pool_note(mr_pool *pool, mr_status status, const char *text, uint64_t number);
+/* Tells the caller of something that went wrong with its call: the task that it is, or the job. */
+mr_status mr_pool_complain(mr_pool *pool, mr_status status, const char *text);
 /* With the lock: a record whose arguments are all there goes into a queue. */
 void mr_pool_enqueue(mr_pool *pool, mr_future *record);
 int mr_pool_kind_of(const mr_pool *pool, mr_task_run *run, mr_task_each *each);
@@ -366,7 +388,7 @@ void mr_news_flush(mr_worker *worker);
 /* The same at once, by any thread. */
 void mr_news_send(mr_pool *pool, const mr_future *record, const mr_outcome *outcome);
 /* With the lock: it is with that rank no longer. */
-void mr_peer_less(mr_peer *peer, const mr_future *record);
+void mr_peer_less(mr_pool *pool, mr_peer *peer, const mr_future *record);
 
 /* pool_fetch.c: bytes that other ranks keep. */
 /* With the lock: true when all arguments of a foreign record are here; else it will be enqueued. */
@@ -410,15 +432,17 @@ mr_status mr_pool_report(mr_pool *pool);
 
 /* future.c: waits, on a worker by running other tasks. */
 mr_status mr_pool_await(mr_pool *pool, bool (*ready)(void *context), void *context, double seconds);
+mr_status mr_pool_await_until(mr_pool *pool, bool (*ready)(void *context), void *context,
+                              double deadline);
 
 /* pool_wait.c */
 mr_status mr_pool_wait(mr_pool *pool, int level, bool (*ready)(void *context), void *context,
                        double deadline);
 void mr_pool_wake(mr_pool *pool, int level, bool all);
 void mr_pool_wake_locked(mr_pool *pool, int level, bool all);
-static inline double mr_pool_deadline(double now, double seconds)
+static inline double mr_pool_deadline(double seconds)
 {
-    return seconds >= MR_FOREVER ? MR_POST_NEVER : now + (seconds > 0 ? seconds : 0);
+    return seconds >= MR_FOREVER ? MR_POST_NEVER : mr_clock_now() + (seconds > 0 ? seconds : 0);
 }
 
 /* pool_worker.c */
@@ -431,13 +455,18 @@ void mr_timed_remove(mr_task *frame); /* with the lock */
 bool mr_worker_step(mr_worker *worker);
 void mr_worker_free(mr_worker *worker);
 void mr_worker_run(mr_worker *worker, mr_future *record);
+mr_task *mr_worker_frame(mr_worker *worker, mr_future *record, unsigned kind);
+void mr_worker_unframe(mr_worker *worker, mr_task *frame);
+/* Its state is made before its first task. */
+mr_status mr_worker_local(mr_worker *worker, mr_task *frame);
+void mr_task_explain(const mr_task *frame, mr_status status, char *text, size_t room);
 
 /* pool_map.c */
-typedef struct mr_chunk_late {
-    int unused;
-} mr_chunk_late;
-mr_chunk_late mr_chunk_take_late(mr_task *frame);
-void mr_chunk_end_late(mr_pool *pool, const mr_chunk_late *late);
+bool mr_map_step(mr_worker *worker); /* runs a chunk, if there is any */
+void mr_map_send(mr_pool *pool, int rank);
+void mr_map_run_foreign(mr_worker *worker, mr_future *record);
+void mr_map_handle(mr_pool *pool, int from, uint32_t kind, mr_bytes letter);
+void mr_map_end_late(mr_pool *pool, mr_run *run, mr_status status, const char *text);
 void mr_map_stop_all(mr_pool *pool);
 
 /* pool_close.c */

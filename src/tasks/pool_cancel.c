@@ -70,7 +70,7 @@ static void handle_cancelled(mr_pool *pool, mr_bytes letter)
     if (head.answer == 1) {
         mr_future *record = (mr_future *)(uintptr_t)head.cookie;
         pthread_mutex_lock(&pool->lock);
-        mr_peer_less(&pool->peers[record->where], record);
+        mr_peer_less(pool, &pool->peers[record->where], record);
         pthread_mutex_unlock(&pool->lock);
         mr_record_end(record, &(mr_outcome){.status = MR_CANCELLED,
                                             .text = "cancelled before it began",
@@ -90,7 +90,7 @@ static void handle_returned(mr_pool *pool, int from, mr_bytes letter)
         uint64_t cookie;
         memcpy(&cookie, letter.data + at, sizeof cookie);
         mr_future *record = (mr_future *)(uintptr_t)cookie;
-        mr_peer_less(peer, record);
+        mr_peer_less(pool, peer, record);
         record->placed = -1;
         atomic_fetch_sub(&record->state, PHASE_TAKEN - PHASE_READY);
         mr_pool_enqueue(pool, record);

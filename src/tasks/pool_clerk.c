@@ -38,15 +38,19 @@ static mr_worker *give_up(mr_pool *pool, mr_task *frame)
     return is_first ? worker : NULL;
 }
 
-static void end_overdue(mr_pool *pool, mr_future *record, uint64_t number)
+static void end_overdue(mr_pool *pool, mr_future *record, mr_run *run, unsigned of, uint64_t number)
 {
     char text[MR_ERROR_TEXT];
-    const mr_task_kind *kind = &pool->kinds[record->kind];
+    const mr_task_kind *kind = &pool->kinds[of];
     snprintf(text, sizeof text,
              "task failed: %s %llu on rank %d (%s): it took more than %g seconds", kind->name,
              (unsigned long long)number, pool->rank, pool->host, kind->timeout);
     const mr_outcome outcome = {
         .status = MR_TIMED_OUT, .text = text, .rank = pool->rank, .seconds = (float)kind->timeout};
+    if (!record) {
+        mr_map_end_late(pool, run, MR_TIMED_OUT, text);
+        return;
+    }
     if (record->owner == pool->rank) {
         mr_record_end(record, &outcome);
         return;
@@ -72,17 +76,13 @@ static bool see_to_overdue(mr_pool *pool, double now)
         mr_task *frame = find_overdue(pool, now);
         mr_worker *lost = frame ? give_up(pool, frame) : NULL;
         mr_future *record = frame ? frame->record : NULL;
-        mr_chunk_late late = {0};
-        if (frame && !record)
-            late = mr_chunk_take_late(frame);
+        mr_run run = frame ? frame->chunk : (mr_run){0};
         uint64_t number = frame ? frame->number : 0;
+        unsigned kind = frame ? frame->kind : 0;
         pthread_mutex_unlock(&pool->lock);
         if (!frame)
             return is_any;
-        if (record)
-            end_overdue(pool, record, number);
-        else
-            mr_chunk_end_late(pool, &late);
+        end_overdue(pool, record, &run, kind, number);
         if (lost)
             replace(pool, lost);
     }

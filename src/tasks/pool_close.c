@@ -142,9 +142,9 @@ static void free_blobs(mr_pool *pool)
 
 void mr_pool_free(mr_pool *pool)
 {
+    free_blobs(pool);
     if (pool->forget_graphs)
         pool->forget_graphs(pool);
-    free_blobs(pool);
     for (mr_worker *worker = pool->crew, *next; worker; worker = next) {
         next = worker->next;
         mr_worker_free(worker);
@@ -158,6 +158,7 @@ void mr_pool_free(mr_pool *pool)
     free(pool->peers);
     free(pool->kinds);
     free(pool->means);
+    free(pool->item_means);
     for (int level = 0; level < LEVELS; level++)
         pthread_cond_destroy(&pool->wake[level]);
     pthread_cond_destroy(&pool->call_clerk);
@@ -176,9 +177,16 @@ void mr_pool_destroy(void *context)
 {
     mr_pool *pool = context;
     atomic_store(&pool->is_over, true);
+    if (!pool->has_strays)
+        mr_pool_free(pool);
+}
+
+/* Futures may be held longer than their pool. */
+static void let_go(mr_pool *pool)
+{
+    atomic_store(&pool->alive, mr_shelf_count(&pool->own));
     if (pool->has_strays)
         return;
-    atomic_store(&pool->alive, mr_shelf_count(&pool->own));
     if (atomic_load(&pool->alive) > 0)
         pool->is_husk = true;
     else
@@ -204,6 +212,6 @@ mr_status mr_pool_close(mr_pool **result)
     mr_pool_halt(pool);
     MR_TRY(mr_pool_report(pool));
     MR_TRY(mr_post_box_close(pool->post, pool->box));
-    mr_pool_destroy(pool);
+    let_go(pool);
     return MR_OK;
 }

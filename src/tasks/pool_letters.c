@@ -53,9 +53,9 @@ static void handle_tasks(mr_pool *pool, int from, mr_bytes letter)
 
 /* ---- News of our own ---- */
 
-void mr_peer_less(mr_peer *peer, const mr_future *record)
+void mr_peer_less(mr_pool *pool, mr_peer *peer, const mr_future *record)
 {
-    peer->outstanding--;
+    pool->idle_peers += peer->outstanding-- == peer->workers;
     peer->expected = peer->outstanding ? peer->expected - (double)record->expected : 0;
 }
 
@@ -66,7 +66,7 @@ static void handle_done(mr_pool *pool, int from, mr_bytes letter)
     for (const char *at = letter.data, *end = at + letter.size; at < end;) {
         mr_wire_done head;
         memcpy(&head, at, sizeof head);
-        mr_peer_less(peer, (const mr_future *)(uintptr_t)head.cookie);
+        mr_peer_less(pool, peer, (const mr_future *)(uintptr_t)head.cookie);
         at += sizeof head + head.here;
     }
     peer->heard++;
@@ -229,6 +229,10 @@ void mr_pool_handle(void *context, int from, uint32_t kind, mr_bytes letter)
     case LETTER_RECALL:
     case LETTER_RETURNED:
         mr_cancel_handle(pool, from, kind, letter);
+        break;
+    case LETTER_CHUNK:
+    case LETTER_CHUNK_DONE:
+        mr_map_handle(pool, from, kind, letter);
         break;
     case LETTER_COME:
         atomic_fetch_add(&pool->come, 1);

@@ -171,7 +171,7 @@ static void fill_letter(mr_pool *pool, int rank, letter *l)
             mr_pool_enqueue(pool, record);
             break;
         }
-        peer->outstanding++;
+        pool->idle_peers -= ++peer->outstanding == peer->workers;
         peer->expected += (double)record->expected;
     }
     if (peer->outstanding > peer->workers)
@@ -228,5 +228,6 @@ void mr_pool_dispatch(mr_pool *pool)
             continue;
         if (send_tasks(pool, rank))
             pool->turn = (rank + 1) % pool->ranks;
+        mr_map_send(pool, rank);
     }
 }

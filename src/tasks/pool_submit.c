@@ -30,12 +30,15 @@ void mr_pool_note(mr_pool *pool, mr_status status, const char *text, uint64_t nu
 }
 
 /* The job's own error is the main thread's. */
-void mr_pool_tell(mr_pool *pool, const mr_error *error)
+mr_status mr_pool_complain(mr_pool *pool, mr_status status, const char *text)
 {
     if (pthread_equal(pthread_self(), pool->main))
-        mr_error_set(pool->job->error, error->code, "%s", error->text);
-    else
-        mr_pool_note(pool, error->code, error->text, UINT64_MAX);
+        return mr_error_set(pool->job->error, status, "%s", text);
+    mr_worker *worker = mr_worker_self(pool);
+    if (worker && worker->frame)
+        return mr_task_fail(worker->frame, status, "%s", text);
+    mr_pool_note(pool, status, text, UINT64_MAX);
+    return status;
 }
 
 /* ---- Arguments ---- */
@@ -161,11 +164,6 @@ static void wait_for_arguments(mr_future *record)
     }
 }
 
-static bool is_idle(const mr_peer *peer)
-{
-    return peer->outstanding < peer->workers;
-}
-
 /* Whether a letter is due: somebody has nothing to do, or there is much to send. */
 static bool is_due(mr_pool *pool, const mr_future *record)
 {
@@ -173,10 +171,7 @@ static bool is_due(mr_pool *pool, const mr_future *record)
         return false;
     if (record->wanted >= 0 || record->placed >= 0)
         return record->wanted != pool->rank && record->placed != pool->rank;
-    if (pool->anywhere.row % DISPATCHED == 0)
-        return true;
-    int next = pool->turn;
-    return next != pool->rank && is_idle(&pool->peers[next]);
+    return pool->idle_peers > 0 || pool->anywhere.row % DISPATCHED == 0;
 }
 
 static mr_future *take_record(mr_pool *pool, mr_error *error)
@@ -256,7 +251,7 @@ mr_future *mr_pool_call(mr_pool *pool, mr_task_run *run, const mr_argument *argu
     mr_error error = {.code = MR_OK};
     mr_future *future = mr_pool_try(pool, run, arguments, count, options, &error);
     if (!future)
-        mr_pool_tell(pool, &error);
+        mr_pool_complain(pool, error.code, error.text);
     return future;
 }
 

@@ -56,7 +56,7 @@ static bool refill(mr_worker *worker)
     pthread_mutex_lock(&pool->lock);
     while (count < most && (record = take_ready(pool))) {
         atomic_store_explicit(&worker->batch[count++], record, memory_order_relaxed);
-        unsigned of = batch_of(pool, record->kind);
+        unsigned of = record->is_chunk ? 1 : batch_of(pool, record->kind);
         most = count == 1 || of < most ? of : most;
     }
     pthread_mutex_unlock(&pool->lock);
@@ -77,7 +77,7 @@ static mr_future *steal(const mr_worker *worker)
 
 /* ---- One task ---- */
 
-static mr_task *begin_frame(mr_worker *worker, mr_future *record)
+mr_task *mr_worker_frame(mr_worker *worker, mr_future *record, unsigned kind)
 {
     mr_task *outer = worker->frame, *frame = outer ? outer->inner : worker->frames;
     if (!frame) {
@@ -95,8 +95,11 @@ static mr_task *begin_frame(mr_worker *worker, mr_future *record)
             worker->frames = frame;
     }
     frame->record = record;
-    frame->number = record->number;
-    frame->kind = record->kind;
+    frame->number = record ? record->number : 0;
+    frame->kind = (uint16_t)kind;
+    frame->is_unwanted = NULL;
+    frame->is_overdue = false;
+    frame->chunk.record = NULL;
     frame->count = 0;
     frame->result = (mr_bytes){0};
     frame->blob = NULL;
@@ -105,7 +108,7 @@ static mr_task *begin_frame(mr_worker *worker, mr_future *record)
     return frame;
 }
 
-static void end_frame(mr_worker *worker, mr_task *frame)
+void mr_worker_unframe(mr_worker *worker, mr_task *frame)
 {
     worker->frame = frame->outer;
 }
@@ -142,9 +145,11 @@ static bool find_arguments(mr_task *frame)
     return true;
 }
 
-static mr_status open_local(mr_worker *worker, mr_task *frame)
+mr_status mr_worker_local(mr_worker *worker, mr_task *frame)
 {
     const mr_pool_options *options = &worker->pool->options;
+    if (worker->has_local)
+        return worker->local_status;
     worker->has_local = true;
     if (options->local_size > 0 && !(worker->local = calloc(1, options->local_size)))
         worker->local_status =
@@ -194,13 +199,11 @@ static mr_status call_kernel(mr_worker *worker, mr_task *frame)
     mr_pool *pool = worker->pool;
     if (!find_arguments(frame))
         return mr_task_fail(frame, MR_NO_MEMORY, "out of memory: its arguments");
-    mr_status status = worker->has_local ? worker->local_status : open_local(worker, frame);
-    if (status != MR_OK)
-        return status;
+    MR_TRY(mr_worker_local(worker, frame));
     return pool->kinds[frame->kind].run(frame);
 }
 
-static void explain(const mr_task *frame, mr_status status, char *text, size_t room)
+void mr_task_explain(const mr_task *frame, mr_status status, char *text, size_t room)
 {
     const mr_pool *pool = frame->pool;
     bool has_said = frame->failed != MR_OK;
@@ -239,14 +242,14 @@ static void forget_overdue(mr_worker *worker, mr_task *frame)
 {
     mr_blob_drop(frame->blob);
     frame->blob = NULL;
-    end_frame(worker, frame);
+    mr_worker_unframe(worker, frame);
     mr_record_drop(frame->record);
 }
 
 void mr_worker_run(mr_worker *worker, mr_future *record)
 {
     char text[MR_ERROR_TEXT];
-    mr_task *frame = begin_frame(worker, record);
+    mr_task *frame = mr_worker_frame(worker, record, record->kind);
     if (!frame) {
         mr_pool_note(worker->pool, MR_NO_MEMORY, "out of memory: running a task", 0);
         mr_post_stop(worker->pool->post);
@@ -269,13 +272,13 @@ void mr_worker_run(mr_worker *worker, mr_future *record)
                           .rank = worker->pool->rank,
                           .seconds = (float)(worker->clock - start)};
     if (status != MR_OK) {
-        explain(frame, status, text, sizeof text);
+        mr_task_explain(frame, status, text, sizeof text);
         outcome.text = text;
         outcome.result = (mr_bytes){0};
         mr_blob_drop(frame->blob);
         frame->blob = NULL;
     }
-    end_frame(worker, frame);
+    mr_worker_unframe(worker, frame);
     tell_owner(worker, frame, &outcome);
     frame->blob = NULL;
 }
@@ -292,9 +295,11 @@ bool mr_worker_step(mr_worker *worker)
         worker->clock = mr_clock_now();
     }
     if (!record)
-        return false;
+        return mr_map_step(worker);
     if (!mr_record_claim(record))
         mr_record_drop(record);
+    else if (record->is_chunk)
+        mr_map_run_foreign(worker, record);
     else if (!record->has_refs || record->owner != worker->pool->rank || mr_fetch_own(record)) {
         if (atomic_load_explicit(&worker->news.size, memory_order_relaxed) > 0)
             mr_clerk_call(worker->pool);
@@ -344,10 +349,10 @@ static void close_local(mr_worker *worker)
     mr_future none = {.pool = worker->pool};
     if (!worker->has_local || worker->local_status != MR_OK || !options->local_close)
         return;
-    mr_task *frame = begin_frame(worker, &none);
+    mr_task *frame = mr_worker_frame(worker, &none, 0);
     if (frame) {
         options->local_close(frame, worker->local);
-        end_frame(worker, frame);
+        mr_worker_unframe(worker, frame);
     }
 }
 
