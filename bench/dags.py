@@ -8,7 +8,7 @@ from harness import Contender, Mark
 
 def of_tree(leaves):
     """A task a leaf, and one for each pair above; a pace of so many millions a second."""
-    return dict(clock=True, agrees="sum", work=(1e-6 * (2 * leaves - 1), "M tasks"))
+    return dict(clock=True, agrees=f"sum of {leaves}", work=(1e-6 * (2 * leaves - 1), "M tasks"))
 
 
 def delayed(s):
@@ -22,8 +22,8 @@ def delayed(s):
             name = " ".join(["mapred", where, *how])
             contenders += mapred(s, name, plugin, None, "--leaves", str(leaves), "-t", str(threads), *how,
                                  ranks=ranks, **of_tree(leaves))
-            marks.append(Mark(f"microseconds a task, {name}",
-                              lambda r, name=name: r[name].median / (2 * leaves - 1) * 1e6, 5))
+            marks.append(Mark(f"a task, {name}",
+                              lambda r, name=name: r[name].median / (2 * leaves - 1) * 1e6, 5, unit=" us"))
     contenders += mapred(s, "mapred, few", plugin, None, "--leaves", str(few), "-t", "2", **of_tree(few))
     for name, module, how in (("Dask, 2 threads", "dask", "threads"),
                               ("Dask, 2 processes", "distributed", "processes")):
