@@ -140,6 +140,18 @@ class Random(Case):
             self.assertGreaterEqual(int(got[-1].split()[1]), sum(len(graph.values) for graph in graphs))
 
 
+class Nested(Case):
+    def test_graphs_in_tasks(self):
+        """Each task of the graph runs another graph; workers work on these meanwhile."""
+        for ranks, threads in ((0, 1), (2, 1)):
+            graph = Graph(random.Random(5), False)
+            for _ in range(30):
+                graph.add()
+            graph.run()
+            lines = [re.sub("^add (mix|slow|large) ", "add nest ", line) for line in graph.lines]
+            self.assertEqual(self.out(lines, ranks, threads)[:-1], graph.want)
+
+
 class Wrong(Case):
     LINES = ["graph lazy", "add mix a 0 - 1", "add mix - 0 - t0", "add mix c 0 - t1", "add mix - 0 keep t2"]
 
