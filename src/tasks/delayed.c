@@ -59,10 +59,8 @@ static bool submit(void *context, mr_delayed *task, double priority, mr_error *e
         if (from->from)
             d->arguments[i].future = from->from->handle;
     }
-    task->handle = mr_pool_call(d->pool, task->kind->run, d->arguments, task->count, &options);
-    if (!task->handle)
-        mr_error_set(error, MR_FAILED, "cannot run a task of graph %s: its pool takes no more",
-                     task->dag->name);
+    task->handle =
+        mr_pool_try(d->pool, task->kind->run, d->arguments, task->count, &options, error);
     return task->handle;
 }
 

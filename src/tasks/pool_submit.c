@@ -207,23 +207,20 @@ static void put(mr_pool *pool, mr_future *record)
         mr_pool_dispatch(pool);
 }
 
-mr_future *mr_pool_call(mr_pool *pool, mr_task_run *run, const mr_argument *arguments, size_t count,
-                        const mr_submit_options *options)
+mr_future *mr_pool_try(mr_pool *pool, mr_task_run *run, const mr_argument *arguments, size_t count,
+                       const mr_submit_options *options, mr_error *error)
 {
-    mr_error error = {.code = MR_OK};
     int kind = run ? mr_pool_kind_of(pool, run, NULL) : -1;
     int rank = options ? options->rank : -1;
     if (kind < 0)
-        mr_error_set(&error, MR_USAGE,
+        mr_error_set(error, MR_USAGE,
                      "cannot submit a task: its function is not among the pool's kinds: add it");
     else if (rank >= pool->ranks || (rank >= 0 && pool->peers[rank].workers == 0))
-        mr_error_set(&error, MR_USAGE, "cannot submit a task: %s: there is no worker on rank %d",
+        mr_error_set(error, MR_USAGE, "cannot submit a task: %s: there is no worker on rank %d",
                      pool->kinds[kind].name, rank);
-    mr_future *record = error.code == MR_OK ? take_record(pool, &error) : NULL;
-    if (!record) {
-        mr_pool_complain(pool, error.code, error.text);
+    mr_future *record = error->code == MR_OK ? take_record(pool, error) : NULL;
+    if (!record)
         return NULL;
-    }
     record->kind = (uint16_t)kind;
     record->owner = pool->rank;
     record->wanted = rank;
@@ -238,15 +235,24 @@ mr_future *mr_pool_call(mr_pool *pool, mr_task_run *run, const mr_argument *argu
     }
     if (pool->is_told)
         record->submitted = mr_clock_now();
-    if (fill_block(record, arguments, count, &error) != MR_OK) {
+    if (fill_block(record, arguments, count, error) != MR_OK) {
         mr_record_forget(record);
         mr_record_drop(record);
         mr_record_drop(record);
-        mr_pool_complain(pool, error.code, error.text);
         return NULL;
     }
     put(pool, record);
     return record;
+}
+
+mr_future *mr_pool_call(mr_pool *pool, mr_task_run *run, const mr_argument *arguments, size_t count,
+                        const mr_submit_options *options)
+{
+    mr_error error = {.code = MR_OK};
+    mr_future *future = mr_pool_try(pool, run, arguments, count, options, &error);
+    if (!future)
+        mr_pool_complain(pool, error.code, error.text);
+    return future;
 }
 
 mr_future *mr_pool_submit(mr_pool *pool, mr_task_run *run, const void *data, size_t size)
