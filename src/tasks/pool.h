@@ -339,6 +339,9 @@ mr_future *mr_pool_try(mr_pool *pool, mr_task_run *run, const mr_argument *argum
 void mr_pool_note(mr_pool *pool, mr_status status, const char *text, uint64_t number);
 /* Tells the caller of something that went wrong with its call: the task that it is, or the job. */
 mr_status mr_pool_complain(mr_pool *pool, mr_status status, const char *text);
+/* mr_pool_call that gives its error to the caller. */
+mr_future *mr_pool_try(mr_pool *pool, mr_task_run *run, const mr_argument *arguments, size_t count,
+                       const mr_submit_options *options, mr_error *error);
 /* With the lock: a record whose arguments are all there goes into a queue. */
 void mr_pool_enqueue(mr_pool *pool, mr_future *record);
 int mr_pool_kind_of(const mr_pool *pool, mr_task_run *run, mr_task_each *each);
