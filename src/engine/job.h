@@ -63,8 +63,6 @@ struct mr_job {
     void (*free_arrays)(mr_job *job); /* NULL: none was made */
     struct mr_post *post;             /* letters between ranks; NULL: nobody needed any yet */
     struct mr_text_output *text;      /* being written */
-    mr_error late;                    /* why the job has to end, as a thread of it found out */
-    atomic_int late_state;            /* 0: nothing, 1: being written, 2: written */
     struct mr_sync_room *sync;        /* what ranks share; NULL: nothing yet */
     void (*settle)(mr_job *job);      /* what this rank's threads told others is to arrive */
     atomic_bool left;                 /* the driver has ended on this rank */
@@ -130,12 +128,6 @@ mr_status mr_job_counters(mr_job *job, mr_out_counter *sums, int *count, char **
 
 /* Collective. The job's post office, opened when it is first asked for; the job closes it. */
 mr_status mr_job_post(mr_job *job, struct mr_post **post);
-
-/* Thread-safe. Why the job has to end: the first that is told stands as this rank's error from the
- * main thread's next agreement on. All ranks stop waiting. */
-void mr_job_stop(mr_job *job, mr_status code, const char *text);
-/* Local, main thread. Takes that over. */
-void mr_job_take_late(mr_job *job);
 
 /* Local, rank 0, where the report is wanted (see mr_job_is_told): a part of the report of its own,
  * `json` text that is copied. Parts of the same name become a list. */

@@ -30,23 +30,6 @@ mr_status mr_job_post(mr_job *job, mr_post **post)
     return MR_OK;
 }
 
-void mr_job_stop(mr_job *job, mr_status code, const char *text)
-{
-    int none = 0;
-    if (atomic_compare_exchange_strong(&job->late_state, &none, 1)) {
-        mr_error_set(&job->late, code, "%s", text);
-        atomic_store(&job->late_state, 2);
-    }
-    if (job->post)
-        mr_post_stop(job->post);
-}
-
-void mr_job_take_late(mr_job *job)
-{
-    if (atomic_load(&job->late_state) == 2)
-        mr_error_set(job->error, job->late.code, "%s", job->late.text);
-}
-
 bool mr_job_is_told(const mr_job *job)
 {
     return job->settings->report || job->settings->verbose;

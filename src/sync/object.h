@@ -55,8 +55,8 @@ typedef struct mr_sync_kind {
     void (*handle)(mr_sync_object *object, int from, uint32_t kind, mr_bytes letter);
     /* All below may be NULL. */
     void (*withdraw)(mr_sync_object *object, const mr_sync_asker *who); /* when none waits */
-    /* For kinds that hold back what they send, all three: it leaves, without waiting; how many
-     * pages have left or are about to; how many of those have arrived. */
+    /* For kinds that hold back what they send: it leaves, without waiting. And how many pages have
+     * left or are about to; how many of those have arrived: where others may come to know that. */
     void (*flush)(mr_sync_object *object);
     uint64_t (*sent)(mr_sync_object *object);
     uint64_t (*heard)(mr_sync_object *object);

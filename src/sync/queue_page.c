@@ -174,6 +174,10 @@ void mr_queue_send_items(mr_queue *queue, int to, uint32_t kind, mr_queue_page *
     mr_sync_object *object = &queue->object;
     mr_queue_head head = {end - at, 0, 0};
     const mr_bytes head_bytes = {(const char *)&head, sizeof head};
+    if (mr_post_stopped(object->post)) { /* letters are dropped, and pages with them */
+        mr_queue_page_drop(page);
+        return;
+    }
     if (to == object->room->rank) {
         head = (mr_queue_head){end, at, (uintptr_t)page};
         mr_post_send(object->post, to, object->box, kind, head_bytes, (mr_bytes){0});

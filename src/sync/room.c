@@ -6,7 +6,6 @@
 #include "sync/object.h"
 #include "sync/watch.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* How long an agreement waits for threads that never stop telling things. */
@@ -89,8 +88,8 @@ static mr_status settle_objects(mr_sync_room *room, double deadline)
     mr_status status = MR_OK;
     for (mr_sync_object *object = next_object(room, NULL); object;
          object = next_object(room, object)) {
-        arrival a = {object, object->kind->sent(object)};
-        if (status == MR_OK)
+        arrival a = {object, object->kind->sent ? object->kind->sent(object) : 0};
+        if (status == MR_OK && a.sent > 0)
             status = mr_post_wait(room->post, has_arrived, &a, deadline);
     }
     return status;
@@ -127,9 +126,9 @@ static void settle(mr_job *job)
 
 void mr_sync_no_memory(mr_sync_room *room, const char *what)
 {
-    char text[256];
-    snprintf(text, sizeof text, "out of memory: %s: raise --memory or use more ranks", what);
-    mr_job_stop(room->job, MR_NO_MEMORY, text);
+    mr_error error = {.code = MR_OK};
+    mr_error_set(&error, MR_NO_MEMORY, "out of memory: %s: raise --memory or use more ranks", what);
+    mr_post_fail(room->post, &error);
 }
 
 static void destroy(void *context)

@@ -223,14 +223,6 @@ static void describe_circle(mr_sync_room *room, const size_t *circle, size_t len
     }
 }
 
-/* Each rank gets the text before it hears that the job stops. */
-static void end_job(mr_sync_room *room, mr_bytes text)
-{
-    for (int rank = 1; rank < room->ranks; rank++)
-        mr_post_send(room->post, rank, room->box, CIRCLE, text, (mr_bytes){0});
-    mr_job_stop(room->job, MR_FAILED, text.data);
-}
-
 static void judge(mr_sync_room *room)
 {
     struct mr_sync_watch *watch = room->watch;
@@ -242,7 +234,8 @@ static void judge(mr_sync_room *room)
     if (length > 0) {
         line text = {"", 0};
         describe_circle(room, circle, length, &text);
-        end_job(room, (mr_bytes){text.text, text.size + 1});
+        mr_post_send(room->post, watch->facts[circle[0]].rank, room->box, CIRCLE,
+                     (mr_bytes){text.text, text.size}, (mr_bytes){0});
     } else if (!watch->has_printed) {
         watch->has_printed = true;
         print_facts(room);
@@ -278,6 +271,15 @@ static void take_facts(mr_sync_room *room, int from, mr_bytes letter)
 
 /* ---- The box ---- */
 
+/* A rank whose thread is in the circle ends the job, because its main thread will come and tell
+ * why: another one's may be waiting for it in an agreement. */
+static void end_job(mr_sync_room *room, mr_bytes text)
+{
+    mr_error error = {.code = MR_OK};
+    mr_error_set(&error, MR_FAILED, "%.*s", (int)text.size, text.data);
+    mr_post_fail(room->post, &error);
+}
+
 void mr_sync_watch_handle(void *context, int from, uint32_t kind, mr_bytes letter)
 {
     mr_sync_room *room = context;
@@ -288,7 +290,7 @@ void mr_sync_watch_handle(void *context, int from, uint32_t kind, mr_bytes lette
     else if (kind == TOLD)
         take_facts(room, from, letter);
     else
-        mr_job_stop(room->job, MR_FAILED, letter.data);
+        end_job(room, letter);
 }
 
 static bool waits_too_long(const mr_sync_room *room, double now)
