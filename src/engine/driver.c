@@ -175,7 +175,6 @@ void mr_all_gather(mr_job *job, void *bytes, const uint64_t *starts)
  * to others. */
 static mr_status agree_on_end(mr_job *job, mr_status status)
 {
-    mr_job_take_late(job);
     if (job->post && (status != MR_OK || job->error->code != MR_OK))
         mr_post_stop(job->post); /* others may be waiting for this rank */
     MR_TRY(mr_job_agree(job));
