@@ -10,7 +10,8 @@
 
 #include "base/clock.h"
 
-#define BEFORE_REPLAN 64   /* tasks that have run before costs are looked at anew; then four times \
+#define BEFORE_REPLAN                                                                              \
+    64                     /* tasks that have run before costs are looked at anew; then four times \
                             */
 #define AHEAD_SECONDS 3e-4 /* work of a worker that lies ready for it */
 #define AHEAD_MOST    64   /* tasks a worker */

@@ -59,10 +59,8 @@ static bool submit(void *context, mr_delayed *task, double priority, mr_error *e
         if (from->from)
             d->arguments[i].future = from->from->handle;
     }
-    task->handle = mr_pool_call(d->pool, task->kind->run, d->arguments, task->count, &options);
-    if (!task->handle)
-        mr_error_set(error, MR_FAILED, "cannot run a task of graph %s: its pool takes no more",
-                     task->dag->name);
+    task->handle =
+        mr_pool_try(d->pool, task->kind->run, d->arguments, task->count, &options, error);
     return task->handle;
 }
 
@@ -144,7 +142,7 @@ static mr_status tell(mr_dag *dag, mr_error *error)
     const desk *d = dag->context;
     const mr_status status = error->code;
     if (status != MR_OK)
-        mr_pool_tell(d->pool, error);
+        mr_pool_complain(d->pool, error->code, error->text);
     error->code = MR_OK;
     return status;
 }
@@ -170,7 +168,7 @@ mr_status mr_dag_open(mr_pool *pool, const mr_dag_options *given, mr_dag **dag)
         return MR_OK;
     }
     free(d);
-    mr_pool_tell(pool, &error);
+    mr_pool_complain(pool, error.code, error.text);
     return error.code;
 }
 
@@ -244,7 +242,7 @@ static mr_status give(const mr_dag *dag, mr_text *text, mr_item *item)
     if (room)
         memcpy(room, text->data, text->size);
     else
-        mr_pool_tell(d->pool, &error);
+        mr_pool_complain(d->pool, error.code, error.text);
     mr_text_free(text);
     return error.code;
 }
