@@ -192,12 +192,12 @@ mr_status mr_job_drive(mr_job *job)
 {
     mr_status status = job->app.run(job);
     atomic_store(&job->left, true);
-    if (status == MR_OK && job->text)
-        status = mr_error_set(job->error, MR_FAILED,
-                              "driver did not end its result: %s: call mr_text_output_end",
-                              job->app.name);
+    const bool half_written = job->text != NULL;
     mr_text_output_abandon(job);
     MR_TRY(agree_on_end(job, status));
+    if (half_written)
+        mr_error_set(job->error, MR_FAILED,
+                     "driver did not end its result: %s: call mr_text_output_end", job->app.name);
     const bool is_wanted = job->settings->output && !job->settings->dry_run;
     if (mr_comm_rank(job->comm) == 0 && is_wanted && !job->written)
         mr_error_set(job->error, MR_FAILED,

@@ -130,7 +130,8 @@ mr_status mr_pool_open(mr_job *job, const mr_pool_options *options, mr_pool **re
             mr_pool_destroy(pool);
         return status;
     }
-    const mr_post_room room = {mr_pool_handle, mr_pool_halt, mr_pool_destroy};
+    const mr_post_room room = {
+        .handler = mr_pool_handle, .halt = mr_pool_halt, .destroy = mr_pool_destroy};
     if (mr_post_box_open(post, &room, pool, &pool->box, job->error) == MR_OK)
         for (unsigned i = 0; i < pool->peers[pool->rank].workers; i++)
             if (mr_worker_start(pool, i, job->error) != MR_OK)
