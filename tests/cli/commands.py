@@ -26,6 +26,10 @@ APPS = ("components", "dedup", "delayed", "grep", "heat", "histogram", "inverted
         "onebrc", "pagerank", "pca", "pingpong", "remote", "rmat", "squares", "sssp",
         "stats", "teragen", "terasort", "teravalidate", "transpose-mean", "triangles",
         "tsp", "uts", "wordcount")
+APPS = ("components", "dedup", "delayed", "grep", "heat", "histogram", "invertedindex", "join",
+        "kmeans", "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "nqueens", "onebrc",
+        "pagerank", "pca", "pingpong", "rmat", "sssp", "stats", "teragen", "terasort",
+        "teravalidate", "transpose-mean", "triangles", "tsp", "uts", "wordcount")
 
 
 class Help(drive.Case):
