@@ -9,12 +9,8 @@ import drive
 
 APPS = ("components", "dedup", "delayed", "grep", "heat", "histogram", "invertedindex", "join",
         "kmeans", "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "nqueens", "onebrc",
-        "pagerank", "pca", "remote", "rmat", "squares", "sssp", "stats", "teragen", "terasort", "teravalidate",
-        "transpose-mean", "triangles", "tsp", "uts", "wordcount")
-APPS = ("components", "dedup", "delayed", "grep", "heat", "histogram", "invertedindex", "join",
-        "kmeans", "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "onebrc", "pagerank",
-        "pca", "remote", "rmat", "squares", "sssp", "stats", "teragen", "terasort", "teravalidate",
-        "transpose-mean", "triangles", "wordcount")
+        "pagerank", "pca", "remote", "rmat", "squares", "sssp", "stats", "teragen", "terasort",
+        "teravalidate", "transpose-mean", "triangles", "tsp", "uts", "wordcount")
 
 
 class Help(drive.Case):
