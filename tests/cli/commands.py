@@ -29,6 +29,9 @@ APPS = ("components", "dedup", "delayed", "grep", "heat", "histogram", "inverted
 APPS = ("components", "dedup", "delayed", "grep", "heat", "histogram", "invertedindex", "join",
         "kmeans", "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "nqueens", "onebrc",
         "pagerank", "pca", "pingpong", "rmat", "sssp", "stats", "teragen", "terasort",
+APPS = ("components", "dedup", "delayed", "grep", "heat", "histogram", "invertedindex", "join",
+        "kmeans", "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "nqueens", "onebrc",
+        "pagerank", "pca", "remote", "rmat", "squares", "sssp", "stats", "teragen", "terasort",
         "teravalidate", "transpose-mean", "triangles", "tsp", "uts", "wordcount")
 
 
