@@ -115,7 +115,7 @@ static void check(mr_job *job, const mr_fork_join *how)
 
 static mr_status open_run(mr_job *job, const mr_fork_join *how, mr_post *post, fork_run **result)
 {
-    static const mr_post_room room = {mr_fork_handle, halt, destroy};
+    static const mr_post_room room = {.handler = mr_fork_handle, .halt = halt, .destroy = destroy};
     check(job, how);
     MR_TRY(mr_job_agree(job));
     fork_run *run = calloc(1, sizeof *run);
