@@ -33,6 +33,8 @@ APPS = ("components", "dedup", "delayed", "grep", "heat", "histogram", "inverted
         "kmeans", "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "nqueens", "onebrc",
         "pagerank", "pca", "remote", "rmat", "squares", "sssp", "stats", "teragen", "terasort",
         "teravalidate", "transpose-mean", "triangles", "tsp", "uts", "wordcount")
+        "rmat", "sssp", "stats", "teragen", "terasort", "teravalidate", "transpose-mean",
+        "triangles", "tsp", "uts", "wordcount")
 
 
 class Help(drive.Case):
