@@ -395,7 +395,10 @@ static mr_status run_random(mr_job *job, const state *s)
     for (int64_t i = 0; i < s->cases; i++) {
         draw_case(&c, (uint64_t)(s->seed + i));
         draw_case(&oracle, (uint64_t)(s->seed + i));
+        const uint64_t left = mr_job_memory_left(job);
         MR_TRY(run_case(job, &c));
+        if (mr_job_ranks(job) == 1 && i > 0 && mr_job_memory_left(job) != left)
+            mr_job_fail(job, MR_FAILED, "case %lld: memory is missing", (long long)(s->seed + i));
         if (mr_job_rank(job) == 0) {
             run_serial(&oracle);
             items += c.count_out;
