@@ -5,6 +5,9 @@
  * A stage is parallel (any worker takes any item) or in order (one item at a time, in the order of
  * the source). However items are worked on, what a stage gives on has the order in which it came
  * in. A bounded number of items is under way, so memory stays the same whatever the input.
+ *
+ * Items that are cheap travel together, those of a quick source too: one may wait for some that
+ * follow it. They lie at multiples of 8 bytes.
  */
 #ifndef MAPRED_PIPELINE_H
 #define MAPRED_PIPELINE_H
@@ -35,8 +38,11 @@ typedef struct mr_stage_plan {
      * with items as lines, and each line it writes is an item. Ends badly: an error, with what it
      * said. */
     const char *command;
-    unsigned workers;  /* of a parallel stage, on all ranks; 0: as many as help */
-    size_t local_size; /* bytes of state of each of its threads, zeroed */
+    unsigned workers; /* of a parallel stage, on all ranks; 0: as many as help */
+    /* Bytes of state, zeroed: one of a stage in order; of a parallel one each of its threads has
+     * one, and one more for kernels that it runs while another one waits within mr_stage_put. They
+     * are closed on the main thread, after the work. */
+    size_t local_size;
     mr_status (*local_open)(mr_stage *stage, void *local);
     void (*local_close)(mr_stage *stage, void *local);
 } mr_stage_plan;
@@ -63,14 +69,17 @@ MR_API mr_status mr_stage_put(mr_stage *stage, mr_bytes item);
 MR_API void *mr_stage_put_room(mr_stage *stage, size_t size);
 MR_API mr_status mr_stage_fail(mr_stage *stage, mr_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Enough: the source is told, what is under way is dropped, and the pipeline ends well. */
+/* Enough: the stream ends with what this call puts. The source is told, items after this one are
+ * dropped, those before it go on to the end, and the pipeline ends well. Where several items make
+ * stages stop, the first of them counts, whoever was faster. A command in order that ends early,
+ * and well, has had enough, too. */
 MR_API void mr_stage_stop(mr_stage *stage);
 MR_API void *mr_stage_context(const mr_stage *stage);
 MR_API void *mr_stage_local(const mr_stage *stage);
 MR_API int mr_stage_rank(const mr_stage *stage);
 MR_API unsigned mr_stage_thread(const mr_stage *stage);
-/* Which item of those that came into the stage this is, from 0; of a parallel stage only where all
- * before it put exactly one for each. */
+/* Which item of those that came into the stage this is, from 0; of a parallel stage only where
+ * parallel ones right before it put exactly one for each. */
 MR_API uint64_t mr_stage_item(const mr_stage *stage);
 
 #ifdef __cplusplus

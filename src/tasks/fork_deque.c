@@ -57,20 +57,38 @@ static bool grow(fork_deque *deque, size_t needed, mr_error *error)
     return true;
 }
 
-bool mr_fork_deque_put_parts(mr_fork *fork, fork_deque *deque, fork_node *parts, size_t count)
+/* With the lock held, and room for them. */
+static void put(fork_deque *deque, fork_node *parts, size_t count)
+{
+    const size_t have = count_of(deque);
+    for (size_t i = count; i-- > 0; parts = parts->next)
+        *place(deque, have + i) = parts;
+    set_count(deque, have + count);
+}
+
+/* Apart from the rest: to clear an error's text takes longer than all of that. */
+static bool __attribute__((noinline))
+put_and_grow(mr_fork *fork, fork_deque *deque, fork_node *parts, size_t count)
 {
     mr_error error = {.code = MR_OK};
     fork_lock_take(&deque->lock);
-    size_t have = count_of(deque);
-    bool ok = have + count <= deque->room || grow(deque, have + count, &error);
-    for (size_t i = count; ok && i-- > 0; parts = parts->next)
-        *place(deque, have + i) = parts;
+    bool ok = grow(deque, count_of(deque) + count, &error);
     if (ok)
-        set_count(deque, have + count);
+        put(deque, parts, count);
     fork_lock_give(&deque->lock);
     if (!ok)
         mr_fork_no_memory(fork, &error);
     return ok;
+}
+
+bool mr_fork_deque_put_parts(mr_fork *fork, fork_deque *deque, fork_node *parts, size_t count)
+{
+    fork_lock_take(&deque->lock);
+    const bool fits = count_of(deque) + count <= deque->room;
+    if (fits)
+        put(deque, parts, count);
+    fork_lock_give(&deque->lock);
+    return fits || put_and_grow(fork, deque, parts, count);
 }
 
 bool mr_fork_deque_put(mr_fork *fork, fork_deque *deque, fork_node *node)

@@ -58,9 +58,9 @@ static bool keep(fork_run *run, int64_t value, mr_bytes found, mr_error *error)
 mr_status mr_fork_improve(mr_fork *fork, int64_t value, mr_bytes found)
 {
     fork_run *run = fork->run;
-    mr_error error = {.code = MR_OK};
     if (is_better(run, mr_fork_best(fork), value))
         return MR_OK;
+    mr_error error = {.code = MR_OK};
     fork_lock_take(&run->finding);
     bool wanted = is_wanted(run, value, found);
     bool better = wanted && (is_better(run, value, atomic_load(&run->best)));

@@ -380,9 +380,8 @@ static mr_status solve_some(mr_fork *fork, mr_bytes task)
         return MR_OK;
     }
     if (is_it && strcmp(s->what, "greedy") == 0)
-        for (;;)
-            if (!mr_fork_put_room(fork, (size_t)1 << 20))
-                return MR_NO_MEMORY;
+        for (t.depth++, t.padding = 1 << 20;; t.number++)
+            MR_TRY(put(fork, &t));
     for (double left = s->seconds; left > 0 && !mr_fork_cancelled(signs); left -= 1e-3)
         spin(1e-3);
     return solve_map(fork, task);
