@@ -73,6 +73,7 @@ static mr_pool *make_pool(mr_job *job, const mr_pool_options *options, mr_post *
     if (check_options(job, options) == MR_OK && pool->peers) {
         pool->options = *options;
         copy_kinds(pool, options->kinds, job->error);
+        mr_pool_count_begin(pool);
     }
     return pool;
 }

@@ -152,11 +152,6 @@ typedef struct mr_peer {
     bool is_recalled;
 } mr_peer;
 
-typedef struct mr_kind_stats {
-    uint64_t count, failures, retries, elsewhere;
-    double seconds, latency;
-} mr_kind_stats;
-
 /* How a task ended. */
 typedef struct mr_outcome {
     mr_status status;
@@ -236,7 +231,6 @@ struct mr_worker {
     _Atomic(mr_future *) batch[POOL_BATCH];
     double clock;
     mr_news news;
-    mr_kind_stats *stats;
 };
 
 enum { LEVEL_CLOSER = 0, LEVEL_WORKER = 1, LEVEL_WAITER = 2, LEVELS = 3 };
@@ -255,6 +249,7 @@ struct mr_pool {
                                            negative: not known */
     unsigned workers;                   /* on all ranks */
     bool is_told;
+    double *told; /* numbers for the report, where it is wanted (pool_report.c) */
 
     pthread_mutex_t lock;
     pthread_cond_t wake[LEVELS];
@@ -282,7 +277,7 @@ struct mr_pool {
     atomic_bool clerk_sleeps;
     bool is_husk; /* closed, but futures of it are still held */
     atomic_uint_fast64_t alive;
-    uint64_t submitted, retries;
+    uint64_t submitted;
     atomic_uint_fast64_t pending, events;
     atomic_int joiners;
     atomic_bool is_ending, is_terminated;
@@ -430,7 +425,10 @@ void mr_record_forget(mr_future *record);
 size_t mr_given_length(const mr_given *given);
 
 /* pool_report.c */
+void mr_pool_count_begin(mr_pool *pool);
 void mr_pool_count(mr_pool *pool, const mr_future *record, const mr_outcome *outcome);
+/* With the lock. */
+void mr_pool_count_items(mr_pool *pool, unsigned kind, uint64_t items, int rank, double seconds);
 mr_status mr_pool_report(mr_pool *pool);
 
 /* future.c: waits, on a worker by running other tasks. */

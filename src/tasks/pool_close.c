@@ -159,6 +159,7 @@ void mr_pool_free(mr_pool *pool)
     free(pool->kinds);
     free(pool->means);
     free(pool->item_means);
+    free(pool->told);
     for (int level = 0; level < LEVELS; level++)
         pthread_cond_destroy(&pool->wake[level]);
     pthread_cond_destroy(&pool->call_clerk);

@@ -56,7 +56,6 @@ static bool runs_again(mr_future *record, const mr_outcome *outcome)
         return false;
     pthread_mutex_lock(&pool->lock);
     record->attempt++;
-    pool->retries++;
     atomic_fetch_sub(&record->state, PHASE_TAKEN - PHASE_READY);
     record->placed = elsewhere(pool, outcome->rank);
     mr_pool_enqueue(pool, record);

@@ -197,7 +197,6 @@ static bool tries_again(mr_chunk *chunk, uint64_t done, int rank)
     *redo = (mr_redo){map->redo,   chunk->from + done, chunk->count - done,
                       attempt + 1, chunk->slot,        rank};
     map->redo = redo;
-    map->pool->retries++;
     return true;
 }
 
@@ -212,7 +211,8 @@ static void end_slot(mr_map *map, const mr_chunk *chunk, uint64_t done, bool has
 }
 
 /* `done` items of a chunk are there; if that is not all of them, the next one has failed. */
-static void end_chunk(mr_chunk *chunk, uint64_t done, mr_status status, const char *text, int rank)
+static void end_chunk(mr_chunk *chunk, uint64_t done, double seconds, mr_status status,
+                      const char *text, int rank)
 {
     mr_map *map = chunk->map;
     mr_pool *pool = map->pool;
@@ -227,6 +227,7 @@ static void end_chunk(mr_chunk *chunk, uint64_t done, mr_status status, const ch
     }
     if (map->slots && !again)
         end_slot(map, chunk, done, status != MR_OK);
+    mr_pool_count_items(pool, map->kind, done, rank, seconds);
     map->out--;
     map->out_here -= rank == pool->rank;
     mr_map_look(map);
@@ -341,7 +342,7 @@ bool mr_map_step(mr_worker *worker)
     if (!is_ours)
         return true;
     learn(pool, map->kind, frame->chunk.done, frame->chunk.seconds);
-    end_chunk(&chunk, frame->chunk.done, status, text, pool->rank);
+    end_chunk(&chunk, frame->chunk.done, frame->chunk.seconds, status, text, pool->rank);
     return true;
 }
 
@@ -441,7 +442,8 @@ static void handle_chunk_done(mr_pool *pool, int from, mr_bytes letter)
     if (head.done > 0 && map->result_size > 0)
         memcpy(chunk.results, results, head.done * map->result_size);
     learn(pool, map->kind, head.done, (double)head.seconds);
-    end_chunk(&chunk, head.done, (mr_status)head.status, letter.data + sizeof head, from);
+    end_chunk(&chunk, head.done, (double)head.seconds, (mr_status)head.status,
+              letter.data + sizeof head, from);
     mr_pool_dispatch(pool);
 }
 
@@ -493,7 +495,7 @@ void mr_map_send(mr_pool *pool, int rank)
 void mr_map_end_late(mr_pool *pool, mr_run *run, mr_status status, const char *text)
 {
     if (!run->record) {
-        end_chunk(&run->chunk, run->done, status, text, pool->rank);
+        end_chunk(&run->chunk, run->done, 0, status, text, pool->rank);
         return;
     }
     send_back(pool, run->record, run, status, text);
