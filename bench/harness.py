@@ -115,7 +115,8 @@ def compile_tool(name, source, *flags, compiler="cc", library=None):
     target = TOOLS / name
     source = HERE / source
     files = [source, *([library] if library else [])]
-    newest = max(p.stat().st_mtime for p in [*files, *source.parent.glob("*.h")])
+    headers = [*source.parent.glob("*.h"), *(HERE.parent / "apps").glob("*.h")]
+    newest = max(p.stat().st_mtime for p in [*files, *headers])
     if not target.exists() or target.stat().st_mtime < newest:
         TOOLS.mkdir(parents=True, exist_ok=True)
         command = [compiler, "-std=c17", "-D_GNU_SOURCE", "-O3", *flags, "-o", target, *files, "-lm"]

@@ -9,13 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_done(void *request)
-{
-    int done;
-    MPI_Test(request, &done, MPI_STATUS_IGNORE);
-    return done != 0;
-}
-
 /* Others may need letters answered before they come here. */
 static int first_failed(mr_comm *comm, int mine)
 {
@@ -26,15 +19,19 @@ static int first_failed(mr_comm *comm, int mine)
     }
     MPI_Request request;
     MPI_Iallreduce(&mine, &failed, 1, MPI_INT, MPI_MIN, comm->world, &request);
-    mr_post_wait_anyway(comm->office, is_done, &request);
+    mr_post_wait_for_mpi(comm->office, &request);
     return failed;
 }
 
 mr_status mr_comm_agree(mr_comm *comm, mr_error *error)
 {
-    int failed = first_failed(comm, error->code == MR_OK ? INT_MAX : comm->rank);
+    if (comm->office)
+        mr_post_tell(comm->office, error);
+    int told = error->text[0] ? comm->rank : comm->size + comm->rank;
+    int failed = first_failed(comm, error->code == MR_OK ? INT_MAX : told);
     if (failed == INT_MAX)
         return MR_OK;
+    failed %= comm->size;
     MPI_Bcast(error, (int)sizeof *error, MPI_BYTE, failed, comm->world);
     return error->code;
 }

@@ -123,6 +123,11 @@ int mr_comm_node_size(const mr_comm *comm)
     return comm->node_size;
 }
 
+const int *mr_comm_node_ranks(const mr_comm *comm)
+{
+    return comm->node_ranks;
+}
+
 const char *mr_comm_host(const mr_comm *comm)
 {
     return comm->host;

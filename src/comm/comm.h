@@ -1,5 +1,6 @@
 /*
- * comm/comm.h: the ranks of a job. This folder alone calls MPI, and only from a rank's main thread.
+ * comm/comm.h: the ranks of a job. This folder alone calls MPI. All but the post office (post.h) is
+ * for a rank's main thread only.
  */
 #ifndef MR_COMM_COMM_H
 #define MR_COMM_COMM_H
@@ -28,12 +29,14 @@ int mr_comm_size(const mr_comm *comm);
 /* The ranks that share this node's memory. */
 int mr_comm_node_rank(const mr_comm *comm);
 int mr_comm_node_size(const mr_comm *comm);
+/* Which these are, in order: mr_comm_node_size of them. */
+const int *mr_comm_node_ranks(const mr_comm *comm);
 const char *mr_comm_host(const mr_comm *comm);
 
 /*
  * Collective. The one agreement point: when any rank has recorded an error, all ranks leave with
- * the code, text and rank of the same one (the lowest failed rank's), else MR_OK. Every phase ends
- * here.
+ * the code, text and rank of the same one (the lowest failed rank's; one without a text only where
+ * there is no other), else MR_OK. Every phase ends here.
  */
 mr_status mr_comm_agree(mr_comm *comm, mr_error *error);
 

@@ -22,6 +22,9 @@ typedef struct mr_post mr_post;
 /* A moment that never comes, as a deadline by base/clock.h. */
 #define MR_POST_NEVER 1e300
 
+/* Bytes of a letter. */
+#define MR_POST_LARGEST ((size_t)1 << 30)
+
 /*
  * A letter has arrived. Handlers of a rank run one at a time, on whichever of its threads looked
  * into the box; they may send, and must not wait for anything. `letter` is gone afterwards, and
@@ -37,6 +40,8 @@ typedef struct mr_post_room {
      * handled; `destroy`: no more letters will come. */
     void (*halt)(void *context);
     void (*destroy)(void *context);
+    /* About once in a millisecond, as a handler runs; may be NULL. */
+    void (*tick)(void *context);
 } mr_post_room;
 
 /* Collective, on the main thread. Needs MPI_THREAD_MULTIPLE. While an office is open, ranks that
@@ -60,9 +65,16 @@ mr_status mr_post_box_settle(mr_post *post, uint32_t box);
  * Thread-safe. Sends a letter in two parts, which arrive as one; to oneself, too. It leaves at once
  * when nothing is under way to that rank, else together with others. Returns before it arrives, but
  * waits where too much is waiting already (not within a handler). Both parts are copied; 1 GiB at
- * most: what can be larger is sent in pieces that are asked for.
+ * most: what can be larger is sent in pieces that are asked for. While the job is stopping letters
+ * are dropped.
+ *
+ * It looks into the box, so handlers of any room may run within this call, as in poll and wait: no
+ * lock that a handler takes may be held here.
  */
 void mr_post_send(mr_post *post, int to, uint32_t box, uint32_t kind, mr_bytes head, mr_bytes body);
+/* The same for who holds such a lock: runs no handler and never waits, so nothing bounds what is
+ * queued. It leaves when somebody looks: mr_post_poll, once the lock is given back. */
+void mr_post_put(mr_post *post, int to, uint32_t box, uint32_t kind, mr_bytes head, mr_bytes body);
 
 /* Thread-safe. Looks into the box once, unless another thread is at it. True: letters were handled.
  */
@@ -80,6 +92,11 @@ void mr_post_wake(mr_post *post);
 
 /* Thread-safe. Tells all ranks that the job is stopping: all who wait stop waiting. */
 void mr_post_stop(mr_post *post);
+/* The same for what all ranks know already. */
+void mr_post_stop_here(mr_post *post);
+/* Thread-safe. Stops the job for a reason: it becomes the main thread's error, unless that has one
+ * of its own, when it comes to the next agreement. */
+void mr_post_fail(mr_post *post, const mr_error *error);
 bool mr_post_stopped(const mr_post *post);
 /* Asked now and then by threads that wait; true stops the job (a signal has come). */
 void mr_post_watch(mr_post *post, bool (*should_stop)(void *context), void *context);

@@ -72,8 +72,12 @@ mr_status mr_job_agree(mr_job *job)
     if (job->failed)
         return job->error->code;
     mr_signals_check(job->error);
+    if (job->settle && job->error->code == MR_OK)
+        job->settle(job);
     mr_status status = mr_comm_agree(job->comm, job->error);
     job->failed = status != MR_OK;
+    if (job->failed && job->post)
+        mr_post_stop_here(job->post); /* its threads; all ranks know */
     return status;
 }
 
@@ -167,16 +171,30 @@ void mr_all_gather(mr_job *job, void *bytes, const uint64_t *starts)
                 memset((char *)bytes + starts[rank], 0, starts[rank + 1] - starts[rank]);
 }
 
+/* A rank that fails without a word, because it waited for one that has failed, say, leaves the word
+ * to others. */
+static mr_status agree_on_end(mr_job *job, mr_status status)
+{
+    if (job->post && (status != MR_OK || job->error->code != MR_OK))
+        mr_post_stop(job->post); /* others may be waiting for this rank */
+    MR_TRY(mr_job_agree(job));
+    if (status != MR_OK)
+        mr_error_set(job->error, status, "driver failed: %s: it does not say why", job->app.name);
+    return mr_job_agree(job);
+}
+
 mr_status mr_job_drive(mr_job *job)
 {
     mr_status status = job->app.run(job);
+    atomic_store(&job->left, true);
+    const bool half_written = job->text != NULL;
     mr_text_output_abandon(job);
-    if (job->post && (status != MR_OK || job->error->code != MR_OK))
-        mr_post_stop(job->post); /* others may be waiting for this rank */
-    if (status != MR_OK)
-        mr_error_set(job->error, status, "driver failed: %s: it does not say why", job->app.name);
-    MR_TRY(mr_job_agree(job));
-    if (mr_comm_rank(job->comm) == 0 && job->settings->output && !job->written)
+    MR_TRY(agree_on_end(job, status));
+    if (half_written)
+        mr_error_set(job->error, MR_FAILED,
+                     "driver did not end its result: %s: call mr_text_output_end", job->app.name);
+    const bool is_wanted = job->settings->output && !job->settings->dry_run;
+    if (mr_comm_rank(job->comm) == 0 && is_wanted && !job->written)
         mr_error_set(job->error, MR_FAILED,
                      "driver wrote no result: %s: run it without --output, if it has none",
                      job->app.name);

@@ -16,6 +16,8 @@
 #include "output/commit.h"
 #include "store/order.h"
 
+#include <stdatomic.h>
+
 #define MR_JOB_COUNTERS MR_OUT_COUNTERS
 
 /* What a job has read. */
@@ -61,6 +63,9 @@ struct mr_job {
     void (*free_arrays)(mr_job *job); /* NULL: none was made */
     struct mr_post *post;             /* letters between ranks; NULL: nobody needed any yet */
     struct mr_text_output *text;      /* being written */
+    struct mr_sync_room *sync;        /* what ranks share; NULL: nothing yet */
+    void (*settle)(mr_job *job);      /* what this rank's threads told others is to arrive */
+    atomic_bool left;                 /* the driver has ended on this rank */
 };
 
 /*

@@ -39,38 +39,63 @@ static mr_status open_part(mr_text_output *output)
     return MR_OK;
 }
 
+/* Whether this job can have text as its result. */
+static mr_status check(mr_job *job)
+{
+    const mr_format format = job->target.format;
+    const bool typed = mr_format_is_typed(format);
+    if (typed || (job->settings->format && format != MR_FORMAT_TSV))
+        mr_error_set(job->error, MR_USAGE,
+                     "wrong options: %s: it writes text: leave out --format%s", job->app.name,
+                     typed ? ", and endings such as .h5" : "");
+    if (job->text || job->written)
+        mr_error_set(job->error, MR_FAILED, "driver wrote two results: %s: one job has one",
+                     job->app.name);
+    return job->error->code;
+}
+
+static mr_status open_output(mr_text_output *output)
+{
+    mr_job *job = output->job;
+    if (!job->settings->dry_run && mr_comm_rank(job->comm) == 0)
+        mr_commit_begin(&job->commit, &job->target, job->error);
+    if (mr_comm_rank(job->comm) == 0 && job->error->code == MR_OK)
+        open_part(output);
+    return mr_job_agree(job);
+}
+
+static void close_part(mr_text_output *output, mr_error *error)
+{
+    if (output->is_open)
+        mr_part_close(&output->part, error);
+    output->is_open = false;
+}
+
+/* Whatever was the matter is told already. */
+static void give_up(mr_text_output *output)
+{
+    mr_error ignored = {.code = MR_OK};
+    if (output)
+        close_part(output, &ignored);
+    free(output);
+}
+
 mr_status mr_text_output_begin(mr_job *job, mr_text_output **result)
 {
     *result = NULL;
     MR_TRY(mr_job_agree(job));
-    const mr_settings *settings = job->settings;
-    if (settings->format && job->target.format != MR_FORMAT_TSV)
-        mr_error_set(job->error, MR_USAGE, "wrong options: %s: it writes text: leave out --format",
-                     job->app.name);
-    if (job->text || job->written)
-        mr_error_set(job->error, MR_FAILED, "driver wrote two results: %s: one job has one",
-                     job->app.name);
-    mr_text_output *output = calloc(1, sizeof *output);
-    if (!output)
+    mr_text_output *output = NULL;
+    if (check(job) == MR_OK && !(output = calloc(1, sizeof *output)))
         mr_error_set(job->error, MR_NO_MEMORY, "out of memory: writing the result");
     mr_status status = mr_job_agree(job);
-    if (status == MR_OK && !settings->dry_run) {
-        status = mr_job_output_begin(job);
-        job->failed = status != MR_OK;
-    }
     if (status == MR_OK) {
         output->job = job;
-        if (mr_comm_rank(job->comm) == 0)
-            open_part(output);
-        job->text = output;
-        status = mr_job_agree(job);
+        status = open_output(output);
     }
     if (status == MR_OK)
-        *result = output;
-    else if (job->text)
-        mr_text_output_abandon(job);
+        *result = job->text = output;
     else
-        free(output);
+        give_up(output);
     return status;
 }
 
@@ -103,14 +128,6 @@ mr_status mr_text_output_write(mr_text_output *output, const char *text, size_t 
     return MR_OK;
 }
 
-static void close_part(mr_text_output *output)
-{
-    mr_error ignored = {.code = MR_OK}, *error = output->job->error;
-    if (output->is_open)
-        mr_part_close(&output->part, error->code == MR_OK ? error : &ignored);
-    output->is_open = false;
-}
-
 mr_status mr_text_output_end(mr_text_output **result)
 {
     mr_text_output *output = *result;
@@ -118,7 +135,7 @@ mr_status mr_text_output_end(mr_text_output **result)
     *result = NULL;
     if (job->error->code == MR_OK)
         flush(output, output->buffer, output->used);
-    close_part(output);
+    close_part(output, job->error);
     mr_status status = mr_job_agree(job);
     if (status == MR_OK) {
         job->bytes = output->written;
@@ -131,10 +148,7 @@ mr_status mr_text_output_end(mr_text_output **result)
 
 void mr_text_output_abandon(mr_job *job)
 {
-    if (job->text) {
-        close_part(job->text);
-        free(job->text);
-    }
+    give_up(job->text);
     job->text = NULL;
 }
 

@@ -7,6 +7,16 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import drive
 
+APPS = ("components", "dedup", "delayed", "forkjoin-sum", "grep", "heat", "histogram",
+        "invertedindex", "join", "kmeans", "lengths", "linreg", "logpipe", "mandelbrot", "matmul",
+        "mergesort", "ngrams", "nqueens", "onebrc", "pagerank", "pca", "pingpong", "quadrature",
+        "rmat", "sssp", "stats", "teragen", "terasort", "teravalidate", "transpose-mean",
+        "triangles", "tsp", "uts", "wordcount")
+APPS = ("components", "dedup", "delayed", "grep", "heat", "histogram", "invertedindex", "join",
+        "kmeans", "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "onebrc", "pagerank",
+        "pca", "rmat", "sssp", "stats", "teragen", "terasort", "teravalidate",
+APPS = ("components", "dedup", "forkjoin-sum", "grep", "heat", "histogram", "invertedindex", "join", "kmeans",
+        "lengths", "linreg", "mandelbrot", "matmul", "mergesort", "ngrams", "onebrc", "pagerank", "pca", "quadrature", "rmat",
 APPS = ("components", "dedup", "grep", "heat", "histogram", "invertedindex", "join", "kmeans",
         "lengths", "linreg", "logpipe", "mandelbrot", "matmul", "ngrams", "onebrc", "pagerank", "pca", "rmat",
         "sssp", "stats", "teragen", "terasort", "teravalidate",

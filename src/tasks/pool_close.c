@@ -1,0 +1,188 @@
+/*
+ * tasks/pool_close.c: how a pool ends. A rank that closes serves until all ranks have closed and
+ * no task is left anywhere. That is so when rank 0 has asked all twice, all were closing and idle
+ * both times, and nobody had submitted anything in between.
+ */
+#include "tasks/pool.h"
+
+#include "base/clock.h"
+
+#include <mapred/driver.h>
+
+#include <stdlib.h>
+
+#define GRACE       0.5  /* seconds, for threads within a kernel */
+#define FIRST_PAUSE 1e-4 /* before rank 0 asks again */
+#define LAST_PAUSE  20e-3
+
+static bool is_idle(void *context)
+{
+    return atomic_load(&((mr_pool *)context)->pending) == 0;
+}
+
+mr_status mr_pool_join(mr_pool *pool, double seconds)
+{
+    atomic_fetch_add(&pool->joiners, 1);
+    mr_status status = mr_pool_await(pool, is_idle, pool, seconds);
+    atomic_fetch_sub(&pool->joiners, 1);
+    return status;
+}
+
+/* ---- All are done ---- */
+
+void mr_pool_answer(mr_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    uint64_t submitted = pool->submitted;
+    pthread_mutex_unlock(&pool->lock);
+    bool busy = !atomic_load(&pool->is_closing) || !is_idle(pool);
+    const uint64_t numbers[2] = {submitted, busy};
+    mr_pool_send(pool, 0, LETTER_ANSWER, numbers, sizeof numbers);
+}
+
+static bool have_come(void *context)
+{
+    mr_pool *pool = context;
+    return is_idle(pool) && atomic_load(&pool->come) == (uint64_t)pool->ranks;
+}
+
+static bool have_answered(void *context)
+{
+    mr_pool *pool = context;
+    return atomic_load(&pool->answers) == (uint64_t)pool->ranks;
+}
+
+static bool never(void *context)
+{
+    (void)context;
+    return false;
+}
+
+static mr_status ask_all(mr_pool *pool, uint64_t *submitted, uint64_t *busy)
+{
+    atomic_store(&pool->answers, 0);
+    atomic_store(&pool->answered_submitted, 0);
+    atomic_store(&pool->answered_busy, 0);
+    for (int rank = 0; rank < pool->ranks; rank++)
+        mr_pool_send(pool, rank, LETTER_ASK, NULL, 0);
+    MR_TRY(mr_pool_wait(pool, LEVEL_CLOSER, have_answered, pool, MR_POST_NEVER));
+    *submitted = atomic_load(&pool->answered_submitted);
+    *busy = atomic_load(&pool->answered_busy);
+    return MR_OK;
+}
+
+static mr_status find_end(mr_pool *pool)
+{
+    uint64_t before = UINT64_MAX, submitted, busy;
+    double pause = FIRST_PAUSE;
+    MR_TRY(mr_pool_wait(pool, LEVEL_CLOSER, have_come, pool, MR_POST_NEVER));
+    for (;;) {
+        MR_TRY(ask_all(pool, &submitted, &busy));
+        if (!busy && submitted == before)
+            break;
+        before = busy ? UINT64_MAX : submitted;
+        if (!busy)
+            continue;
+        mr_status status = mr_pool_wait(pool, LEVEL_CLOSER, never, NULL, mr_clock_now() + pause);
+        if (status != MR_TIMED_OUT)
+            return status;
+        pause = pause * 2 < LAST_PAUSE ? pause * 2 : LAST_PAUSE;
+    }
+    for (int rank = 0; rank < pool->ranks; rank++)
+        mr_pool_send(pool, rank, LETTER_END, NULL, 0);
+    return MR_OK;
+}
+
+static bool is_over(void *context)
+{
+    return atomic_load(&((mr_pool *)context)->is_over);
+}
+
+static mr_status serve(mr_pool *pool)
+{
+    mr_pool_dispatch(pool);
+    atomic_fetch_add(&pool->joiners, 1);
+    atomic_store(&pool->is_closing, true);
+    MR_TRY(mr_pool_wait(pool, LEVEL_CLOSER, is_idle, pool, MR_POST_NEVER));
+    mr_pool_send(pool, 0, LETTER_COME, NULL, 0);
+    if (pool->rank == 0)
+        MR_TRY(find_end(pool));
+    return mr_pool_wait(pool, LEVEL_CLOSER, is_over, pool, MR_POST_NEVER);
+}
+
+/* ---- The end ---- */
+
+/* False: a thread did not come back. */
+static bool end_workers(mr_pool *pool, double grace)
+{
+    bool all = true;
+    double end = mr_clock_now() + grace;
+    atomic_store(&pool->is_ending, true);
+    mr_pool_wake(pool, LEVEL_WORKER, true);
+    mr_pool_wake(pool, LEVEL_WAITER, true);
+    for (mr_worker *worker = pool->crew; worker; worker = worker->next) {
+        double left = end - mr_clock_now();
+        all = mr_crew_end(&worker->crew, left > 0 ? left : 0) && all;
+    }
+    return all;
+}
+
+static void free_pool(mr_pool *pool)
+{
+    if (pool->forget_graphs)
+        pool->forget_graphs(pool);
+    for (mr_worker *worker = pool->crew, *next; worker; worker = next) {
+        next = worker->next;
+        mr_worker_free(worker);
+    }
+    for (int rank = 0; pool->peers && rank < pool->ranks; rank++)
+        mr_ready_free(&pool->peers[rank].bound);
+    mr_ready_free(&pool->here);
+    mr_ready_free(&pool->anywhere);
+    mr_shelf_free(&pool->own);
+    mr_shelf_free(&pool->foreign);
+    free(pool->peers);
+    free(pool->kinds);
+    free(pool->means);
+    for (int level = 0; level < LEVELS; level++)
+        pthread_cond_destroy(&pool->wake[level]);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool);
+}
+
+void mr_pool_halt(void *context)
+{
+    mr_pool *pool = context;
+    if (!end_workers(pool, GRACE))
+        pool->has_strays = true;
+}
+
+void mr_pool_destroy(void *context)
+{
+    mr_pool *pool = context;
+    if (!pool->has_strays)
+        free_pool(pool);
+}
+
+mr_status mr_pool_close(mr_pool **result)
+{
+    mr_pool *pool = *result;
+    if (!pool)
+        return MR_OK;
+    *result = NULL;
+    mr_job *job = pool->job;
+    mr_status status = serve(pool);
+    if (status == MR_OK) {
+        mr_shelf_blame(&pool->own);
+        if (pool->error.code != MR_OK)
+            mr_error_set(job->error, pool->error.code, "%s", pool->error.text);
+        status = mr_job_agree(job);
+    }
+    if (status != MR_OK)
+        return job->error->code != MR_OK ? job->error->code : status;
+    mr_pool_halt(pool);
+    MR_TRY(mr_pool_report(pool));
+    MR_TRY(mr_post_box_close(pool->post, pool->box));
+    mr_pool_destroy(pool);
+    return MR_OK;
+}

@@ -1,0 +1,247 @@
+/*
+ * tasks/pool_submit.c: from a call to a record: its arguments in one block, what it waits for, and
+ * the queue in which it lies when it waits for nothing.
+ */
+#include "tasks/pool.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+
+#define DISPATCHED 64 /* so many tasks are worth a letter while others work */
+
+int mr_pool_kind_of(const mr_pool *pool, mr_task_run *run, mr_task_each *each)
+{
+    for (unsigned i = 0; i < pool->kind_count; i++)
+        if (run ? pool->kinds[i].run == run : pool->kinds[i].each == each)
+            return (int)i;
+    return -1;
+}
+
+void mr_pool_note(mr_pool *pool, mr_status status, const char *text, uint64_t number)
+{
+    pthread_mutex_lock(&pool->lock);
+    if (pool->error.code == MR_OK || number < pool->error_number) {
+        pool->error = (mr_error){.code = MR_OK};
+        mr_error_set(&pool->error, status, "%s", text);
+        pool->error_number = number;
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* The job's own error is the main thread's. */
+void mr_pool_tell(mr_pool *pool, const mr_error *error)
+{
+    if (pthread_equal(pthread_self(), pool->main))
+        mr_error_set(pool->job->error, error->code, "%s", error->text);
+    else
+        mr_pool_note(pool, error->code, error->text, UINT64_MAX);
+}
+
+/* ---- Arguments ---- */
+
+static uint64_t padded(uint64_t size)
+{
+    return (size + 15) & ~(uint64_t)15;
+}
+
+static uint64_t entry_bytes(const mr_argument *argument)
+{
+    if (argument->future)
+        return sizeof(mr_given) + sizeof(mr_given_future);
+    if (argument->size > POOL_INLINE)
+        return sizeof(mr_given) + sizeof(mr_given_blob);
+    return sizeof(mr_given) + padded(argument->size);
+}
+
+static mr_status fill_entry(mr_future *record, char *at, const mr_argument *argument,
+                            mr_error *error)
+{
+    mr_given *entry = (mr_given *)(void *)at;
+    *entry = (mr_given){GIVEN_BYTES, record->owner, argument->size};
+    if (argument->future) {
+        *entry = (mr_given){GIVEN_FUTURE, record->owner, 0};
+        *(mr_given_future *)(void *)(entry + 1) =
+            (mr_given_future){.of = argument->future, .needs = record};
+        atomic_fetch_add(&argument->future->holds, 1);
+        record->has_entries = true;
+    } else if (argument->size > POOL_INLINE) {
+        mr_blob *blob = mr_blob_make(argument->size, error);
+        entry->kind = GIVEN_BLOB;
+        *(mr_given_blob *)(void *)(entry + 1) = (mr_given_blob){(uintptr_t)blob, blob};
+        record->has_entries = true;
+        if (!blob)
+            return error->code;
+        memcpy(blob->data, argument->data, argument->size);
+    } else if (argument->size > 0)
+        memcpy(entry + 1, argument->data, argument->size);
+    return MR_OK;
+}
+
+static mr_status fill_block(mr_future *record, const mr_argument *arguments, size_t count,
+                            mr_error *error)
+{
+    uint64_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += entry_bytes(&arguments[i]);
+    MR_TRY(mr_record_block(record, size, error));
+    char *at = record->block;
+    mr_status status = MR_OK;
+    for (size_t i = 0; i < count; i++) {
+        mr_status filled = fill_entry(record, at, &arguments[i], error);
+        status = status == MR_OK ? filled : status;
+        at += entry_bytes(&arguments[i]);
+    }
+    record->argument_count = (uint32_t)count;
+    return status;
+}
+
+/* ---- Queues ---- */
+
+/* Where it goes: here, bound to another rank, or anywhere. */
+void mr_pool_enqueue(mr_pool *pool, mr_future *record)
+{
+    mr_ready *queue = &pool->anywhere;
+    if (record->owner != pool->rank || record->wanted == pool->rank)
+        queue = &pool->here;
+    else if (record->wanted >= 0)
+        queue = &pool->peers[record->wanted].bound;
+    mr_ready_put(queue, record);
+    if (queue == &pool->here || queue == &pool->anywhere) {
+        atomic_fetch_add(&pool->ready_count, 1);
+        mr_pool_wake_locked(pool, LEVEL_WORKER, false);
+    }
+}
+
+/* With the lock: looks which of its arguments are still to come. */
+static void wait_for_arguments(mr_future *record)
+{
+    char *at = record->block;
+    for (uint32_t i = 0; i < record->argument_count; i++) {
+        mr_given *entry = (mr_given *)(void *)at;
+        if (entry->kind == GIVEN_FUTURE) {
+            mr_given_future *need = (mr_given_future *)(void *)(entry + 1);
+            mr_future *of = need->of;
+            need->next = of->needed_by;
+            of->needed_by = need;
+            if ((atomic_fetch_or(&of->state, FLAG_NEEDED) & PHASE) == PHASE_DONE)
+                of->needed_by = need->next;
+            else
+                record->missing++;
+            at += sizeof(mr_given_future);
+        } else
+            at += entry->kind == GIVEN_BYTES ? padded(entry->size) : sizeof(mr_given_blob);
+        at += sizeof(mr_given);
+    }
+}
+
+static bool is_idle(const mr_peer *peer)
+{
+    return peer->outstanding < peer->workers;
+}
+
+/* Whether a letter is due: somebody has nothing to do, or there is much to send. */
+static bool is_due(mr_pool *pool, const mr_future *record)
+{
+    if (pool->ranks == 1)
+        return false;
+    if (record->wanted >= 0)
+        return record->wanted != pool->rank;
+    if (pool->anywhere.row % DISPATCHED == 0)
+        return true;
+    int next = pool->turn;
+    return next != pool->rank && is_idle(&pool->peers[next]);
+}
+
+static mr_future *take_record(mr_pool *pool, mr_error *error)
+{
+    mr_future *record = NULL;
+    pthread_mutex_lock(&pool->lock);
+    if (atomic_load(&pool->is_terminated) || atomic_load(&pool->is_over))
+        mr_error_set(error, MR_CANCELLED, "cannot submit a task: the pool was terminated");
+    else
+        record = mr_record_take(pool, &pool->own, error);
+    pthread_mutex_unlock(&pool->lock);
+    return record;
+}
+
+/* Gives it its number and its place. */
+static void put(mr_pool *pool, mr_future *record)
+{
+    atomic_fetch_add(&pool->pending, 1);
+    pthread_mutex_lock(&pool->lock);
+    record->number = pool->submitted++;
+    if (record->has_entries)
+        wait_for_arguments(record);
+    if (record->missing == 0) {
+        atomic_fetch_add(&record->state, PHASE_READY);
+        mr_pool_enqueue(pool, record);
+    }
+    bool due = is_due(pool, record);
+    pthread_mutex_unlock(&pool->lock);
+    if (due)
+        mr_pool_dispatch(pool);
+}
+
+mr_future *mr_pool_call(mr_pool *pool, mr_task_run *run, const mr_argument *arguments, size_t count,
+                        const mr_submit_options *options)
+{
+    mr_error error = {.code = MR_OK};
+    int kind = run ? mr_pool_kind_of(pool, run, NULL) : -1;
+    int rank = options ? options->rank : -1;
+    if (kind < 0)
+        mr_error_set(&error, MR_USAGE,
+                     "cannot submit a task: its function is not among the pool's kinds: add it");
+    else if (rank >= pool->ranks || (rank >= 0 && pool->peers[rank].workers == 0))
+        mr_error_set(&error, MR_USAGE, "cannot submit a task: %s: there is no worker on rank %d",
+                     pool->kinds[kind].name, rank);
+    mr_future *record = error.code == MR_OK ? take_record(pool, &error) : NULL;
+    if (!record) {
+        mr_pool_tell(pool, &error);
+        return NULL;
+    }
+    record->kind = (uint16_t)kind;
+    record->owner = pool->rank;
+    record->wanted = rank;
+    atomic_init(&record->holds, 2); /* the caller's, and the queue's */
+    atomic_init(&record->state, 0);
+    if (options) {
+        record->priority = options->priority;
+        record->then = options->then;
+        record->context = options->context;
+        if (options->then)
+            atomic_init(&record->state, FLAG_THEN);
+    }
+    if (pool->is_told)
+        record->submitted = mr_clock_now();
+    if (fill_block(record, arguments, count, &error) != MR_OK) {
+        mr_record_forget(record);
+        mr_record_drop(record);
+        mr_record_drop(record);
+        mr_pool_tell(pool, &error);
+        return NULL;
+    }
+    put(pool, record);
+    return record;
+}
+
+mr_future *mr_pool_submit(mr_pool *pool, mr_task_run *run, const void *data, size_t size)
+{
+    return mr_pool_call(pool, run, &(mr_argument){.data = data, .size = size}, 1, NULL);
+}
+
+mr_status mr_pool_starmap(mr_pool *pool, mr_task_run *run, const mr_argument *arguments,
+                          size_t each, size_t calls, mr_future **futures)
+{
+    for (size_t i = 0; i < calls; i++) {
+        futures[i] = mr_pool_call(pool, run, arguments + i * each, each, NULL);
+        if (futures[i])
+            continue;
+        while (i-- > 0) {
+            mr_future_cancel(futures[i]);
+            mr_future_free(&futures[i]);
+        }
+        return MR_FAILED;
+    }
+    return MR_OK;
+}
