@@ -4,8 +4,6 @@
  */
 #include <mapred.h>
 
-#include <mapred/delayed.h>
-
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>

@@ -11,6 +11,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import quick
+
 # What Open MPI itself says when ranks end with a code other than zero, or it lost a race while it
 # started its daemons; and nothing else.
 CHATTER = [
@@ -26,6 +28,9 @@ CHATTER = [
     r"\[\S+:\d+\] plm:rsh: Warning: setpgid\(.*\) failed in parent with .*",
 ]
 IS_CHATTER = re.compile("|".join(f"(?:{line})" for line in CHATTER))
+
+# Options of mpirun for runs that fail: see quick.py.
+AT_ONCE = ["--mca", *quick.AT_ONCE]
 
 # Writes down how the rank ended: mpirun tells only the first code that is not zero.
 RECORD = '"$@"; code=$?; ' \

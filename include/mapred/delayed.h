@@ -21,7 +21,9 @@ typedef struct mr_delayed mr_delayed; /* a task of it; lives as long as the grap
 typedef struct mr_dag_options {
     size_t size;      /* sizeof(mr_dag_options) */
     const char *name; /* for the report and the picture */
-    bool eager;       /* run each task as soon as it was added and its arguments are there */
+    /* Run each task as soon as it was added and its arguments are there. Results are freed from
+     * mr_dag_run on only: until then tasks may be added that read them. */
+    bool eager;
 } mr_dag_options;
 
 MR_API mr_status mr_dag_open(mr_pool *pool, const mr_dag_options *options, mr_dag **dag);
@@ -46,14 +48,14 @@ typedef struct mr_delayed_options {
  * in the job). */
 MR_API mr_delayed *mr_dag_add(mr_dag *dag, mr_task_run *run, const mr_delayed_argument *arguments,
                               size_t count, const mr_delayed_options *options);
-/* `later` runs after `earlier`, whose result it does not get. */
+/* `later` runs after `earlier`, whose result it does not get. MR_USAGE: it has begun already. */
 MR_API mr_status mr_dag_order(mr_dag *dag, mr_delayed *earlier, mr_delayed *later);
 /* Its result can be asked for. */
 MR_API void mr_dag_keep(mr_delayed *delayed);
 
-/* Runs all that `wanted` (NULL: all that is kept) needs and has not run yet. MR_USAGE: there is a
- * circle, whose tasks the error names. Fails with the first task that does; those that need it do
- * not run. */
+/* Runs all that `wanted` (NULL: all that is kept) needs and is not there: what has not run yet, or
+ * has failed, or was freed. MR_USAGE: there is a circle, whose tasks the error names. Fails with
+ * the first task that does; those that need it do not run. */
 MR_API mr_status mr_dag_run(mr_dag *dag, mr_delayed *const *wanted, size_t count);
 /* Of a task that was wanted or kept, and has run: borrowed until the graph is closed. */
 MR_API mr_status mr_delayed_get(mr_delayed *delayed, mr_bytes *result);

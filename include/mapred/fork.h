@@ -5,6 +5,10 @@
  * Tasks and results are plain bytes of any size. A thread works depth first; threads and ranks that
  * have nothing to do take half of the oldest, largest tasks of others. Where a task runs does not
  * change the result: joins need to be neither commutative nor associative.
+ *
+ * Kernels get tasks and results at addresses that are multiples of 16, to read until they return.
+ * The first levels of the tree are divided on all ranks alike, and the last ones may be joined by
+ * several: `split` and `join` come to the same whoever calls them, and have no effect besides.
  */
 #ifndef MAPRED_FORK_H
 #define MAPRED_FORK_H
@@ -28,7 +32,8 @@ typedef struct mr_fork_join {
      * some (mr_fork_wanted): they are joined behind what it returns, in order. */
     mr_status (*solve)(mr_fork *fork, mr_bytes task);
     /* What results of the parts are together: mr_fork_return. Called once for all parts of a task,
-     * in order; with what solve returned first where solve has put tasks. */
+     * in order; with what solve returned first where solve has put tasks. NULL: results are empty,
+     * as for a search. */
     mr_status (*join)(mr_fork *fork, mr_bytes task, const mr_bytes *results, size_t count);
     void *context;     /* of this rank: mr_fork_context */
     size_t local_size; /* bytes of state of each thread, zeroed: mr_fork_local */

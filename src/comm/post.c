@@ -85,6 +85,7 @@ static bool next_page(mr_post *post, post_page **page, int *to)
 
 static void landed(mr_post *post, post_page *page, int to)
 {
+    post->pages_moved++;
     pthread_mutex_lock(&post->out);
     mr_post_lane_landed(post, page, to);
     pthread_mutex_unlock(&post->out);
@@ -164,6 +165,7 @@ static void receive_pages(mr_post *post)
         if (!done)
             return;
         MPI_Get_count(&status, MPI_BYTE, &size);
+        post->pages_moved++;
         mr_post_lane_take(post, status.MPI_SOURCE,
                           (mr_bytes){post->receiving[slot]->bytes, (size_t)size});
         mr_post_receive(post, slot);
@@ -171,10 +173,9 @@ static void receive_pages(mr_post *post)
     }
 }
 
-/* With `looking` held. True: letters were handled. */
-static bool look(mr_post *post)
+/* With `looking` held. */
+static void look(mr_post *post)
 {
-    const uint64_t before = post->letters_handled;
     atomic_fetch_add_explicit(&post->looks, 1, memory_order_relaxed);
     atomic_store_explicit(&post->handling, self(), memory_order_relaxed);
     if (post->comm->size > 1) {
@@ -184,28 +185,29 @@ static bool look(mr_post *post)
     }
     send_pages(post); /* answers, and letters to oneself */
     atomic_store_explicit(&post->handling, 0, memory_order_relaxed);
-    return post->letters_handled != before;
 }
 
 /* Who put a letter while another thread looked has gone away in the belief that this one sends it:
  * so there is a second look. */
 bool mr_post_poll(mr_post *post)
 {
-    bool handled = false, made_space = false;
+    bool moved = false, is_news = false;
     for (int turn = 0; turn < 2; turn++) {
         if (pthread_mutex_trylock(&post->looking) != 0)
             break;
-        handled |= look(post);
-        made_space |= post->made_space;
+        const uint64_t letters = post->letters_handled, pages = post->pages_moved;
+        look(post);
+        moved |= post->pages_moved != pages;
+        is_news |= post->letters_handled != letters || post->made_space;
         post->made_space = false;
         pthread_mutex_unlock(&post->looking);
         atomic_thread_fence(memory_order_seq_cst);
         if (atomic_load(&post->leaving_count) == 0)
             break;
     }
-    if (handled || made_space)
+    if (is_news)
         mr_post_wake(post);
-    return handled;
+    return moved;
 }
 
 /* With `looking` held. */

@@ -76,8 +76,8 @@ void mr_post_send(mr_post *post, int to, uint32_t box, uint32_t kind, mr_bytes h
  * queued. It leaves when somebody looks: mr_post_poll, once the lock is given back. */
 void mr_post_put(mr_post *post, int to, uint32_t box, uint32_t kind, mr_bytes head, mr_bytes body);
 
-/* Thread-safe. Looks into the box once, unless another thread is at it. True: letters were handled.
- */
+/* Thread-safe. Looks into the box once, unless another thread is at it. True: something has come or
+ * gone, so there may be more. */
 bool mr_post_poll(mr_post *post);
 
 /*

@@ -78,7 +78,7 @@ struct mr_post {
     MPI_Request flights[POST_FLYING];
     int flying_count;
     bool made_space; /* for threads that wait to send */
-    uint64_t letters_handled;
+    uint64_t letters_handled, pages_moved;
     _Atomic(uintptr_t) handling; /* the thread that is within a handler */
     atomic_ulong looks;          /* how often somebody has looked */
 

@@ -28,7 +28,7 @@ mr_post_counts mr_post_count(mr_post *post)
 void mr_post_tell(mr_post *post, mr_error *error)
 {
     pthread_mutex_lock(&post->out);
-    if (error->code == MR_OK && post->failure.code != MR_OK)
+    if (!error->text[0] && post->failure.code != MR_OK)
         *error = post->failure;
     pthread_mutex_unlock(&post->out);
 }

@@ -12,7 +12,7 @@
 #include <sched.h>
 
 #define LOOKS         32     /* in a row, before others get the core */
-#define EAGER_SECONDS 100e-6 /* after the last letter, before the first nap */
+#define EAGER_SECONDS 100e-6 /* after the last page, before the first nap */
 #define FIRST_NAP     20e-6
 #define LONGEST_NAP   1e-3
 #define DEEP_NAP      10e-3 /* of those who leave looking to another */
@@ -96,15 +96,15 @@ static mr_status wait_on(mr_post *post, waiter *w)
     for (int looks = 0; !w->ready(w->context);) {
         if (!w->goes_on && mr_post_stopped(post))
             return MR_FAILED;
-        const bool handled = mr_post_poll(post);
-        looks = handled ? 0 : looks + 1;
-        if (!handled && looks < LOOKS)
+        const bool moved = mr_post_poll(post);
+        looks = moved ? 0 : looks + 1;
+        if (!moved && looks < LOOKS)
             continue;
         const double now = mr_clock_now();
         ask_whether_to_stop(post, w, now);
         if (now >= w->deadline)
             return w->ready(w->context) ? MR_OK : MR_TIMED_OUT;
-        if (handled || w->eager_until == 0) {
+        if (moved || w->eager_until == 0) {
             w->eager_until = now + EAGER_SECONDS;
             w->length = FIRST_NAP;
         } else if (now < w->eager_until)

@@ -10,6 +10,7 @@
 #include "engine/job.h"
 #include "observe/signals.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 unsigned mr_job_threads(const mr_job *job)
@@ -177,10 +178,14 @@ static mr_status agree_on_end(mr_job *job, mr_status status)
 {
     if (job->post && (status != MR_OK || job->error->code != MR_OK))
         mr_post_stop(job->post); /* others may be waiting for this rank */
-    MR_TRY(mr_job_agree(job));
+    mr_signals_check(job->error);
     if (status != MR_OK)
-        mr_error_set(job->error, status, "driver failed: %s: it does not say why", job->app.name);
-    return mr_job_agree(job);
+        mr_error_set(job->error, status, "%s", "");
+    status = mr_job_agree(job);
+    if (status != MR_OK && !job->error->text[0])
+        snprintf(job->error->text, sizeof job->error->text,
+                 "driver failed: %s: it does not say why", job->app.name);
+    return status;
 }
 
 mr_status mr_job_drive(mr_job *job)

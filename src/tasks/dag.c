@@ -38,7 +38,7 @@ mr_status mr_dag_create(const char *name, bool eager, const mr_task_kind *kinds,
     dag->context = context;
     dag->by_place.before = mr_dag_place_before;
     dag->by_level.before = mr_dag_level_before;
-    dag->name = strdup(name ? name : "graph");
+    dag->name = strdup(name ? name : "unnamed");
     pthread_mutex_init(&dag->lock, NULL);
     mr_status status = dag->name ? take_kinds(dag, kinds, error) : no_memory(error);
     if (status == MR_OK)

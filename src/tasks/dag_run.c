@@ -10,7 +10,8 @@
 
 #include "base/clock.h"
 
-#define BEFORE_REPLAN 64   /* tasks that have run before costs are looked at anew; then four times \
+#define BEFORE_REPLAN                                                                              \
+    64                     /* tasks that have run before costs are looked at anew; then four times \
                             */
 #define AHEAD_SECONDS 3e-4 /* work of a worker that lies ready for it */
 #define AHEAD_MOST    64   /* tasks a worker */
@@ -121,22 +122,30 @@ static void give_up(mr_dag *dag)
     }
 }
 
+/* What a pool says of its task begins with a number of its own: not of interest here. */
+static void tell(mr_delayed *task, mr_status status)
+{
+    mr_dag *dag = task->dag;
+    char name[MR_DAG_NAME];
+    const char *text = dag->runner->error(dag->context, task);
+    const char *place = strncmp(text, "task failed: ", 13) == 0 ? strstr(text, " on rank ") : NULL;
+    mr_dag_name_task(task, name);
+    dag->failed = task;
+    dag->failure.code = MR_OK;
+    mr_error_set(&dag->failure, status, "graph %s failed: %s%s%s", dag->name, name,
+                 place ? "" : ": ", place ? place : text);
+}
+
 /* Of several that fail before all stand still the one that was added first is told: which are begun
  * depends on time, and so does this, but less. Those called off for it don't count. */
 static void fail(mr_delayed *task, mr_status status)
 {
     mr_dag *dag = task->dag;
     const bool is_first = dag->failure.code == MR_OK;
-    char name[MR_DAG_NAME];
     task->state = MR_DAG_IDLE;
     let_go(task);
-    if (is_first || (status != MR_CANCELLED && dag->failed && task->number < dag->failed->number)) {
-        mr_dag_name_task(task, name);
-        dag->failed = task;
-        dag->failure.code = MR_OK;
-        mr_error_set(&dag->failure, status, "graph %s failed: %s: %s", dag->name, name,
-                     dag->runner->error(dag->context, task));
-    }
+    if (is_first || (status != MR_CANCELLED && dag->failed && task->number < dag->failed->number))
+        tell(task, status);
     dag->runner->release(dag->context, task);
     if (is_first)
         give_up(dag);
@@ -306,7 +315,7 @@ static mr_status search_kept(mr_dag *dag)
     return status;
 }
 
-/* An eager graph runs all that was added. */
+/* An eager graph runs all that was added, and has all that is kept. */
 static mr_status search_added(mr_dag *dag)
 {
     mr_delayed *task = dag->settled ? dag->settled->next : dag->first;
@@ -321,7 +330,7 @@ static mr_status search_all(mr_dag *dag, mr_delayed *const *wanted, size_t count
     MR_TRY(search_added(dag));
     for (size_t i = 0; i < count; i++)
         MR_TRY(mr_dag_search(wanted[i], true, &dag->failure));
-    return wanted ? MR_OK : search_kept(dag);
+    return wanted && !dag->eager ? MR_OK : search_kept(dag);
 }
 
 /* Searched twice: when it is known where the longest chains are, the search follows them first. */

@@ -59,10 +59,8 @@ static bool submit(void *context, mr_delayed *task, double priority, mr_error *e
         if (from->from)
             d->arguments[i].future = from->from->handle;
     }
-    task->handle = mr_pool_call(d->pool, task->kind->run, d->arguments, task->count, &options);
-    if (!task->handle)
-        mr_error_set(error, MR_FAILED, "cannot run a task of graph %s: its pool takes no more",
-                     task->dag->name);
+    task->handle =
+        mr_pool_try(d->pool, task->kind->run, d->arguments, task->count, &options, error);
     return task->handle;
 }
 
@@ -132,19 +130,13 @@ static void unlist(mr_pool *pool, mr_dag *dag)
 
 /* ---- Building ---- */
 
-static mr_job *job_of(const mr_dag *dag)
-{
-    const desk *d = dag->context;
-    return d->pool->job;
-}
-
 /* The first error of the graph becomes the job's. */
 static mr_status tell(mr_dag *dag, mr_error *error)
 {
     const desk *d = dag->context;
     const mr_status status = error->code;
     if (status != MR_OK)
-        mr_pool_tell(d->pool, error);
+        mr_pool_complain(d->pool, error->code, error->text);
     error->code = MR_OK;
     return status;
 }
@@ -170,7 +162,7 @@ mr_status mr_dag_open(mr_pool *pool, const mr_dag_options *given, mr_dag **dag)
         return MR_OK;
     }
     free(d);
-    mr_pool_tell(pool, &error);
+    mr_pool_complain(pool, error.code, error.text);
     return error.code;
 }
 
@@ -204,9 +196,21 @@ void mr_dag_keep(mr_delayed *task)
 
 /* ---- Running ---- */
 
+static mr_status check_wanted(const mr_dag *dag, mr_delayed *const *wanted, size_t count,
+                              mr_error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!wanted[i] || wanted[i]->dag != dag)
+            return mr_error_set(error, MR_USAGE, "cannot run graph %s: wanted %zu is no task of it",
+                                dag->name, i);
+    return MR_OK;
+}
+
 mr_status mr_dag_run(mr_dag *dag, mr_delayed *const *wanted, size_t count)
 {
-    mr_error error;
+    mr_error error = {.code = MR_OK};
+    if (check_wanted(dag, wanted, wanted ? count : 0, &error) != MR_OK)
+        return tell(dag, &error);
     mr_status status = mr_dag_run_tasks(dag, wanted, wanted ? count : 0, &error);
     tell(dag, &error);
     return status;
@@ -244,7 +248,7 @@ static mr_status give(const mr_dag *dag, mr_text *text, mr_item *item)
     if (room)
         memcpy(room, text->data, text->size);
     else
-        mr_pool_tell(d->pool, &error);
+        mr_pool_complain(d->pool, error.code, error.text);
     mr_text_free(text);
     return error.code;
 }
@@ -263,10 +267,13 @@ mr_status mr_dag_critical_path(const mr_dag *dag, mr_item *item)
     return give(dag, &text, item);
 }
 
+/* Of graphs of the main thread: the job's report is its own. */
 static void report(const mr_dag *dag)
 {
-    mr_job *job = job_of(dag);
-    if (!mr_job_is_told(job) || mr_job_rank(job) != 0)
+    const desk *d = dag->context;
+    mr_job *job = d->pool->job;
+    if (!mr_job_is_told(job) || mr_job_rank(job) != 0 ||
+        !pthread_equal(pthread_self(), d->pool->main))
         return;
     char *json = mr_dag_path_json(dag);
     if (json)

@@ -209,6 +209,7 @@ static mr_status work(fork_run *run)
     mr_fork_work(run, 0);
     bool failed = run->error.code != MR_OK || mr_post_stopped(run->post);
     end_crew(run, failed ? GRACE : FOREVER);
+    run->signs.wanted = 0;
     MR_TRY(agree(run));
     uint64_t cancelled = atomic_load(&run->cancelled);
     mr_vector_reduce(run->comm, &cancelled, 1, MR_NUMBER_U64, MR_COMBINE_MAX, 0);

@@ -9,6 +9,7 @@
  * fork.c: the way from the root to the result. fork_top.c: the top of the tree, divided on all
  * ranks alike. fork_work.c: what a thread does. fork_steal.c: letters. fork_last.c: the last
  * levels, joined across ranks. fork_kernel.c: what kernels call. fork_search.c: the best so far.
+ * fork_deque.c, fork_memory.c, fork_node.c and fork_path.c: what all of these stand on.
  */
 #ifndef MR_TASKS_FORK_H
 #define MR_TASKS_FORK_H
@@ -285,6 +286,8 @@ void mr_fork_send_best(fork_run *run, int64_t value);
 
 /* Divides the root (rank 0's) on all ranks alike, and says whose piece is whose. */
 mr_status mr_fork_top_divide(fork_run *run, mr_bytes task);
+/* Whether one rank has (or will have) the result of this node, and none has that of its parent. */
+bool mr_fork_top_is_held(const fork_run *run, uint64_t i);
 /* This rank's leaves of the top, to its threads. */
 void mr_fork_top_deal(fork_run *run);
 

@@ -28,12 +28,6 @@ static uint64_t padded(uint64_t size)
     return (size + ALIGNED - 1) & ~(ALIGNED - 1);
 }
 
-static bool is_held(const fork_run *run, uint64_t i)
-{
-    const fork_top *tops = run->tops;
-    return tops[i].holder >= 0 && (i == 0 || tops[tops[i].parent].holder < 0);
-}
-
 static void list_held(const fork_run *run, held *h)
 {
     const uint64_t none = UINT64_MAX, leaves = run->tops[0].leaves;
@@ -41,7 +35,7 @@ static void list_held(const fork_run *run, held *h)
     for (uint64_t i = 0; i < leaves; i++)
         h->tops[i] = none;
     for (uint64_t i = 0; i < run->top_count; i++)
-        if (is_held(run, i))
+        if (mr_fork_top_is_held(run, i))
             h->tops[run->tops[i].from] = i;
     for (uint64_t i = 0; i < leaves; i++)
         if (h->tops[i] != none)

@@ -135,7 +135,7 @@ static int owner(const fork_run *run, uint64_t leaf)
     return (int)(leaf * (uint64_t)run->ranks / run->tops[0].leaves);
 }
 
-static bool is_piece(const fork_run *run, uint64_t i)
+bool mr_fork_top_is_held(const fork_run *run, uint64_t i)
 {
     const fork_top *tops = run->tops;
     return tops[i].holder >= 0 && (i == 0 || tops[tops[i].parent].holder < 0);
@@ -149,7 +149,7 @@ static void deal_out(fork_run *run)
         fork_top *top = &run->tops[i];
         int first = owner(run, top->from), last = owner(run, top->from + top->leaves - 1);
         top->holder = first == last ? first : -1;
-        if (is_piece(run, i)) {
+        if (mr_fork_top_is_held(run, i)) {
             top->node->flags |= FORK_PIECE;
             pieces += first == run->rank;
         }

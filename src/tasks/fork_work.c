@@ -6,7 +6,6 @@
 #include "base/memory.h"
 #include "observe/crash.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define POLL_TASKS 1024 /* between two looks for letters */
@@ -41,6 +40,8 @@ static void begin_kernel(mr_fork *fork, fork_node *node, fork_doing doing)
     fork->doing = doing;
     fork->last = NULL;
     fork->has_returned = false;
+    if (fork->returned.size > 0)
+        mr_fork_result_free(fork, &fork->returned);
 }
 
 /* False: it has failed, which is told by now. */
@@ -295,23 +296,27 @@ static void wait_for_tasks(mr_fork *fork)
     fork->idle += mr_clock_now() - start;
 }
 
+static size_t add(char *text, size_t size, const char *what)
+{
+    size_t more = strlen(what);
+    memcpy(text + size, what, more);
+    return size + more;
+}
+
+/* Within the handler of a crash: what the thread is at. */
 static size_t describe(const void *context, char *text, size_t room)
 {
-    const mr_fork *fork = context;
-    const fork_node *node = fork->node;
-    fork_path path;
-    if (!node || fork->doing == FORK_IDLE || room < 64)
-        return (size_t)snprintf(text, room, "fork-join itself");
-    size_t size = (size_t)snprintf(text, room, "task ");
-    mr_fork_path(node, &path);
-    size += mr_fork_path_text(&path, text + size, room - size);
     static const char *const doing[] = {"", " (split)", " (solve)", " (join)"};
-    size_t more = strlen(doing[fork->doing]);
-    if (more < room - size) {
-        memcpy(text + size, doing[fork->doing], more);
-        size += more;
-    }
-    return size;
+    const mr_fork *fork = context;
+    fork_path path;
+    if (room < 64)
+        return 0;
+    if (fork->doing == FORK_IDLE)
+        return add(text, 0, "no task, but fork-join itself");
+    size_t size = add(text, 0, "task ");
+    mr_fork_path(fork->node, &path);
+    size += mr_fork_path_text(&path, text + size, room - size - 16);
+    return add(text, size, doing[fork->doing]);
 }
 
 void mr_fork_work(void *context, unsigned thread)

@@ -25,15 +25,35 @@ static bool is_ready_or_work(void *context)
     return w->ready(w->context) || (w->helps && atomic_load(&w->pool->ready_count) > 0);
 }
 
+/* A thread that has too many tasks on its stack to work on more: another one does, until then. */
+static mr_status wait_deep(mr_worker *worker, bool (*ready)(void *context), void *context,
+                           double deadline)
+{
+    mr_pool *pool = worker->pool;
+    mr_error error = {.code = MR_OK};
+    unsigned number = pool->peers[pool->rank].workers + atomic_fetch_add(&pool->extras, 1);
+    if (mr_worker_start(pool, number, true, &error) != MR_OK) {
+        mr_pool_note(pool, error.code, error.text, UINT64_MAX);
+        return MR_FAILED;
+    }
+    mr_status status = mr_pool_wait(pool, LEVEL_WAITER, ready, context, deadline);
+    atomic_fetch_add(&pool->surplus, 1);
+    mr_pool_wake(pool, LEVEL_WORKER, true);
+    return status;
+}
+
 /* A worker that waits works on other tasks meanwhile. */
 static mr_status help(mr_worker *worker, bool (*ready)(void *context), void *context,
                       double deadline)
 {
     mr_pool *pool = worker->pool;
-    wanted w = {ready, context, pool, worker->depth < DEEPEST};
+    wanted w = {ready, context, pool, true};
     mr_status status = MR_OK;
+    if (worker->depth >= DEEPEST)
+        return wait_deep(worker, ready, context, deadline);
     worker->depth++;
     while (status == MR_OK && !ready(context)) {
+        w.helps = !atomic_load(&worker->is_given_up);
         if (w.helps && mr_worker_step(worker))
             status = mr_clock_now() < deadline ? MR_OK : MR_TIMED_OUT;
         else
@@ -45,9 +65,15 @@ static mr_status help(mr_worker *worker, bool (*ready)(void *context), void *con
 
 mr_status mr_pool_await(mr_pool *pool, bool (*ready)(void *context), void *context, double seconds)
 {
+    return ready(context) ? MR_OK
+                          : mr_pool_await_until(pool, ready, context, mr_pool_deadline(seconds));
+}
+
+mr_status mr_pool_await_until(mr_pool *pool, bool (*ready)(void *context), void *context,
+                              double deadline)
+{
     if (ready(context))
         return MR_OK;
-    double deadline = mr_pool_deadline(mr_clock_now(), seconds);
     mr_worker *worker = mr_worker_self(pool);
     mr_pool_dispatch(pool);
     if (!worker)
@@ -65,7 +91,8 @@ static void run_now(mr_future *future)
         (future->wanted >= 0 && future->wanted != pool->rank))
         return;
     mr_worker *worker = mr_worker_self(pool);
-    if (!worker || worker->depth >= DEEPEST || !mr_record_claim(future))
+    if (!worker || worker->depth >= DEEPEST || atomic_load(&worker->is_given_up) ||
+        !mr_record_claim(future))
         return;
     atomic_fetch_add(&future->holds, 1);
     worker->depth++;
@@ -84,17 +111,30 @@ static mr_status wait_for(mr_future *future, double seconds)
     return mr_pool_await(future->pool, is_done, future, seconds);
 }
 
+static bool is_here(void *context)
+{
+    return mr_fetch_is_here(context);
+}
+
+static mr_status fetch(mr_future *future, double seconds)
+{
+    if (atomic_load(&future->pool->is_over))
+        return MR_CLOSED;
+    mr_fetch_result(future);
+    return mr_pool_await(future->pool, is_here, future, seconds);
+}
+
 mr_status mr_future_get(mr_future *future, double seconds, mr_bytes *result)
 {
     if (result)
         *result = (mr_bytes){0};
     MR_TRY(wait_for(future, seconds));
     atomic_fetch_or(&future->state, FLAG_SEEN);
-    if (future->status != MR_OK)
-        return future->status;
-    if (result)
+    if (future->status == MR_OK && result && !mr_fetch_is_here(future))
+        MR_TRY(fetch(future, seconds));
+    if (result && future->status == MR_OK)
         *result = future->result;
-    return MR_OK;
+    return future->status;
 }
 
 mr_status mr_wait_all(mr_future *const *futures, size_t count, double seconds)
@@ -163,18 +203,6 @@ int mr_future_rank(const mr_future *future)
 }
 
 /* ---- Letting go ---- */
-
-bool mr_future_cancel(mr_future *future)
-{
-    atomic_fetch_or(&future->state, FLAG_CANCEL);
-    if (!mr_record_claim(future))
-        return false;
-    atomic_fetch_add(&future->holds, 1);
-    mr_record_end(future, &(mr_outcome){.status = MR_CANCELLED,
-                                        .text = "cancelled before it began",
-                                        .rank = future->pool->rank});
-    return true;
-}
 
 void mr_future_free(mr_future **future)
 {

@@ -27,11 +27,14 @@ static mr_status copy_kinds(mr_pool *pool, const mr_task_kind *kinds, mr_error *
         pool->kind_count++;
     pool->kinds = calloc(pool->kind_count + 1, sizeof *pool->kinds);
     pool->means = calloc(pool->kind_count + 1, sizeof *pool->means);
-    if (!pool->kinds || !pool->means)
+    pool->item_means = calloc(pool->kind_count + 1, sizeof *pool->item_means);
+    if (!pool->kinds || !pool->means || !pool->item_means)
         return mr_error_set(error, MR_NO_MEMORY, "out of memory: opening a pool");
     memcpy(pool->kinds, kinds, pool->kind_count * sizeof *kinds);
-    for (unsigned i = 0; i < pool->kind_count; i++)
+    for (unsigned i = 0; i < pool->kind_count; i++) {
         atomic_init(&pool->means[i], -1);
+        atomic_init(&pool->item_means[i], -1);
+    }
     return MR_OK;
 }
 
@@ -43,6 +46,7 @@ static void init_locks(mr_pool *pool)
     pthread_condattr_setclock(&by_clock, CLOCK_MONOTONIC);
     for (int level = 0; level < LEVELS; level++)
         pthread_cond_init(&pool->wake[level], &by_clock);
+    pthread_cond_init(&pool->call_clerk, &by_clock);
     pthread_condattr_destroy(&by_clock);
 }
 
@@ -69,6 +73,7 @@ static mr_pool *make_pool(mr_job *job, const mr_pool_options *options, mr_post *
     if (check_options(job, options) == MR_OK && pool->peers) {
         pool->options = *options;
         copy_kinds(pool, options->kinds, job->error);
+        mr_pool_count_begin(pool);
     }
     return pool;
 }
@@ -94,6 +99,8 @@ static void deal_workers(mr_pool *pool, const int64_t *threads, const int64_t *n
                     pool->peers[rank].workers++;
                     left--;
                 }
+    for (int rank = 0; rank < pool->ranks; rank++)
+        pool->idle_peers += rank != pool->rank && pool->peers[rank].workers > 0;
 }
 
 /* Collective. */
@@ -116,6 +123,13 @@ static mr_status share_workers(mr_pool *pool)
     return status;
 }
 
+static mr_status start_threads(mr_pool *pool)
+{
+    for (unsigned i = 0; i < pool->peers[pool->rank].workers; i++)
+        MR_TRY(mr_worker_start(pool, i, false, pool->job->error));
+    return mr_clerk_start(pool, pool->job->error);
+}
+
 mr_status mr_pool_open(mr_job *job, const mr_pool_options *options, mr_pool **result)
 {
     mr_post *post;
@@ -133,9 +147,7 @@ mr_status mr_pool_open(mr_job *job, const mr_pool_options *options, mr_pool **re
     const mr_post_room room = {
         .handler = mr_pool_handle, .halt = mr_pool_halt, .destroy = mr_pool_destroy};
     if (mr_post_box_open(post, &room, pool, &pool->box, job->error) == MR_OK)
-        for (unsigned i = 0; i < pool->peers[pool->rank].workers; i++)
-            if (mr_worker_start(pool, i, job->error) != MR_OK)
-                break;
+        start_threads(pool);
     MR_TRY(mr_job_agree(job));
     *result = pool;
     return MR_OK;

@@ -15,6 +15,7 @@
 
 #include <mapred/pool.h>
 
+#include "base/clock.h"
 #include "comm/post.h"
 #include "engine/job.h"
 #include "tasks/crew.h"
@@ -36,11 +37,14 @@
 typedef struct mr_blob {
     atomic_int holds;
     size_t size;
+    uint64_t serial;              /* no other one of this rank has it */
+    struct mr_blob *next, **link; /* of those kept for other ranks */
+    uint64_t unused;
     char data[]; /* at a multiple of 16 */
 } mr_blob;
 
 /*
- * Arguments of a task lie in one block, each as an entry at a multiple of 16. What goes to another
+ * Arguments of a task lie in one block, each as an given at a multiple of 16. What goes to another
  * rank is the same block, where it has nothing but bytes in it.
  */
 typedef enum mr_given_kind {
@@ -63,8 +67,9 @@ typedef struct mr_given_future {
 } mr_given_future;
 
 typedef struct mr_given_blob {
-    uint64_t cookie; /* the holder's own address of it */
-    mr_blob *blob;   /* here */
+    uint64_t cookie, serial; /* the holder's own address of it */
+    mr_blob *blob;           /* here */
+    uint64_t unused;
 } mr_given_blob;
 
 enum {
@@ -73,13 +78,14 @@ enum {
     PHASE_TAKEN = 2,   /* runs, or was sent away */
     PHASE_DONE = 3,
     PHASE = 3,
-    FLAG_AWAITED = 4, /* somebody waits for it */
-    FLAG_THEN = 8,    /* somebody is to be called */
-    FLAG_NEEDED = 16, /* other tasks need its result */
-    FLAG_CANCEL = 32, /* it is not wanted any more */
-    FLAG_SEEN = 64,   /* somebody has looked at how it ended */
-    FLAG_FREED = 128, /* its future is gone */
-    FLAG_FETCHING = 256
+    FLAG_AWAITED = 4,    /* somebody waits for it */
+    FLAG_THEN = 8,       /* somebody is to be called */
+    FLAG_NEEDED = 16,    /* other tasks need its result */
+    FLAG_CANCEL = 32,    /* it is not wanted any more */
+    FLAG_SEEN = 64,      /* somebody has looked at how it ended */
+    FLAG_FREED = 128,    /* its future is gone */
+    FLAG_FETCHING = 256, /* its result is on its way here */
+    FLAG_STRAY = 512     /* a thread that was given up may still read its arguments */
 };
 
 /* A task and what becomes of it. */
@@ -92,24 +98,26 @@ struct mr_future {
     uint64_t cookie; /* of a foreign one: its owner's record */
     double priority;
     int32_t owner;
-    int32_t wanted;  /* the rank it has to run on; -1: any */
-    int32_t where;   /* it was sent there, or ran there */
-    int32_t avoided; /* it failed there; -1: nowhere */
+    int32_t wanted; /* the rank it has to run on; -1: any */
+    int32_t where;  /* it was sent there, or ran there */
+    int32_t placed; /* the rank it should run on; -1: any */
     uint16_t kind, attempt;
     uint32_t argument_count;
     uint32_t missing; /* arguments that are not there yet */
     float expected;   /* seconds, as long as it is with another rank */
+    bool has_refs;    /* not all arguments are plain bytes */
+    bool is_bound;    /* a foreign one, which its owner won't want back */
+    bool is_chunk;    /* a foreign one: a part of a map */
     float seconds;    /* it took */
-    bool has_entries; /* not all arguments are plain bytes */
     bool is_large;    /* `block` is memory of its own */
     uint64_t block_size;
     char *block;
     mr_status status;
     int32_t holder; /* of `kept` */
     mr_bytes result;
-    mr_blob *blob; /* behind `result` */
-    uint64_t kept; /* another rank keeps it: its address there */
-    char *text;    /* what went wrong */
+    mr_blob *blob;         /* behind `result` */
+    uint64_t kept, serial; /* another rank keeps it: its address there */
+    char *text;            /* what went wrong */
     mr_given_future *needed_by;
     mr_future *failed_by; /* an argument that failed */
     void (*then)(mr_future *future, void *context);
@@ -138,27 +146,42 @@ typedef struct mr_ready {
 typedef struct mr_peer {
     unsigned workers;
     mr_ready bound; /* tasks that have to run there */
-    uint32_t outstanding;
+    uint32_t outstanding, chunks;
     double expected;
+    uint64_t heard, heard_before; /* letters with news */
+    bool is_recalled;
 } mr_peer;
-
-typedef struct mr_kind_stats {
-    uint64_t count, failures, retries, elsewhere;
-    double seconds, latency;
-} mr_kind_stats;
 
 /* How a task ended. */
 typedef struct mr_outcome {
     mr_status status;
     const char *text;
-    mr_bytes result; /* borrowed, unless it lies in `blob` */
-    mr_blob *blob;   /* its hold goes along; NULL: small */
-    uint64_t kept;   /* another rank keeps `result.size` bytes */
+    mr_bytes result;       /* borrowed, unless it lies in `blob` */
+    mr_blob *blob;         /* its hold goes along; NULL: small */
+    uint64_t kept, serial; /* another rank keeps `result.size` bytes */
     int rank;
     float seconds;
 } mr_outcome;
 
 typedef struct mr_worker mr_worker;
+
+/* Some items of a map that lie one after the other. */
+typedef struct mr_chunk {
+    struct mr_map *map;
+    uint64_t from, count;
+    unsigned attempt, slot;
+    char *results;
+} mr_chunk;
+
+/* A chunk that is being worked on: one of this rank's maps, or what came in `record`. */
+typedef struct mr_run {
+    mr_chunk chunk;
+    mr_future *record;
+    mr_blob *blob; /* for its results */
+    uint64_t from, count, done;
+    size_t item_size, result_size;
+    double seconds;
+} mr_run;
 
 /* What a kernel is given: a task that runs. */
 struct mr_task {
@@ -173,6 +196,12 @@ struct mr_task {
     mr_bytes result;
     mr_blob *blob;
     mr_status failed; /* said by mr_task_fail */
+    double deadline;  /* of a kind with a time-out */
+    bool is_overdue;
+    mr_task *timed_next, **timed_link;
+    const atomic_bool *is_unwanted; /* of a part of a map */
+    mr_run chunk;
+    char *scratch; /* an item and its result, of a kind with a time-out */
     char text[512];
     _Alignas(16) char bytes[POOL_TRAVELS];
 };
@@ -194,6 +223,7 @@ struct mr_worker {
     pthread_t self;
     mr_task *frame, *frames; /* the innermost that runs; the outermost there is */
     unsigned depth;
+    bool is_extra;
     void *local;
     bool has_local;
     mr_status local_status;
@@ -201,7 +231,6 @@ struct mr_worker {
     _Atomic(mr_future *) batch[POOL_BATCH];
     double clock;
     mr_news news;
-    mr_kind_stats *stats;
 };
 
 enum { LEVEL_CLOSER = 0, LEVEL_WORKER = 1, LEVEL_WAITER = 2, LEVELS = 3 };
@@ -216,9 +245,11 @@ struct mr_pool {
     mr_pool_options options;
     mr_task_kind *kinds;
     unsigned kind_count;
-    _Atomic double *means; /* seconds a task of a kind takes; negative: not known */
-    unsigned workers;      /* on all ranks */
+    _Atomic double *means, *item_means; /* seconds a task of a kind takes, or an item of a map;
+                                           negative: not known */
+    unsigned workers;                   /* on all ranks */
     bool is_told;
+    double *told; /* numbers for the report, where it is wanted (pool_report.c) */
 
     pthread_mutex_t lock;
     pthread_cond_t wake[LEVELS];
@@ -229,10 +260,24 @@ struct mr_pool {
     atomic_uint_fast64_t ready_count;
     mr_peer *peers;
     int turn;
+    int idle_peers;   /* other ranks that have workers without a task */
     mr_future *stale; /* taken out of a queue, but claimed before */
     _Atomic(mr_worker *) crew;
     bool has_strays;
-    uint64_t submitted, retries;
+    mr_blob *kept; /* results for other ranks */
+    atomic_uint_fast64_t serials;
+    struct mr_fetch *fetches;
+    struct mr_map *maps;
+    _Atomic uintptr_t handling; /* the thread that handles a letter */
+    atomic_int surplus;         /* of those, no longer needed */
+    atomic_uint extras;         /* workers in place of some that wait too deep */
+    mr_crew *clerk;
+    mr_task *timed; /* tasks that have to end in time */
+    pthread_cond_t call_clerk;
+    atomic_bool clerk_sleeps;
+    bool is_husk; /* closed, but futures of it are still held */
+    atomic_uint_fast64_t alive;
+    uint64_t submitted;
     atomic_uint_fast64_t pending, events;
     atomic_int joiners;
     atomic_bool is_ending, is_terminated;
@@ -248,12 +293,21 @@ struct mr_pool {
 };
 
 /* pool_record.c */
-mr_blob *mr_blob_make(size_t size, mr_error *error);
+mr_blob *mr_blob_make(mr_pool *pool, size_t size, mr_error *error);
 void mr_blob_drop(mr_blob *blob);
+void mr_blob_keep(mr_pool *pool, mr_blob *blob);                            /* pool_letters.c */
 mr_future *mr_record_take(mr_pool *pool, mr_shelf *shelf, mr_error *error); /* with the lock */
 /* Without the lock. */
 void mr_record_drop(mr_future *record);
 void mr_shelf_free(mr_shelf *shelf);
+/* All records there are, free ones too; with the lock, or when nobody works any more. */
+typedef struct mr_place {
+    struct mr_record_slab *slab;
+    size_t number;
+} mr_place;
+mr_future *mr_shelf_next(const mr_shelf *shelf, mr_place *place);
+/* How many are held. */
+uint64_t mr_shelf_count(const mr_shelf *shelf);
 /* Failures of futures that are held, and nobody has looked at, are the pool's. */
 void mr_shelf_blame(mr_shelf *shelf);
 /* A block of `size` bytes for arguments. */
@@ -274,15 +328,21 @@ double mr_ready_priority(const mr_ready *ready);
 void mr_ready_free(mr_ready *ready);
 
 /* pool_submit.c */
-/* What a call of the user's could not do: the job's error, or the pool's where another thread than
- * the main one calls. */
-void mr_pool_tell(mr_pool *pool, const mr_error *error);
+/* mr_pool_call whose error is the caller's. */
+mr_future *mr_pool_try(mr_pool *pool, mr_task_run *run, const mr_argument *arguments, size_t count,
+                       const mr_submit_options *options, mr_error *error);
 void mr_pool_note(mr_pool *pool, mr_status status, const char *text, uint64_t number);
+/* Tells the caller of something that went wrong with its call: the task that it is, or the job. */
+mr_status mr_pool_complain(mr_pool *pool, mr_status status, const char *text);
+/* mr_pool_call that gives its error to the caller. */
+mr_future *mr_pool_try(mr_pool *pool, mr_task_run *run, const mr_argument *arguments, size_t count,
+                       const mr_submit_options *options, mr_error *error);
 /* With the lock: a record whose arguments are all there goes into a queue. */
 void mr_pool_enqueue(mr_pool *pool, mr_future *record);
 int mr_pool_kind_of(const mr_pool *pool, mr_task_run *run, mr_task_each *each);
 
-/* pool_send.c: tasks to ranks that have room. Without the lock. */
+/* pool_send.c: tasks to ranks that have room. Without the lock, but for the first. */
+bool mr_pool_has_room(const mr_pool *pool, int rank);
 void mr_pool_dispatch(mr_pool *pool);
 void mr_pool_send(mr_pool *pool, int to, uint32_t kind, const void *bytes, size_t size);
 
@@ -294,19 +354,27 @@ enum {
     LETTER_ASK,
     LETTER_ANSWER,
     LETTER_END,
-    LETTER_RELEASE
+    LETTER_RELEASE,
+    LETTER_FETCH,
+    LETTER_PIECE,
+    LETTER_CANCEL,
+    LETTER_CANCELLED,
+    LETTER_RECALL,
+    LETTER_RETURNED,
+    LETTER_CHUNK,
+    LETTER_CHUNK_DONE
 };
 
 typedef struct mr_wire_task {
     uint64_t cookie, number, block_size;
     double priority;
-    uint32_t argument_count, has_entries;
+    uint32_t argument_count, has_refs;
     uint16_t kind, attempt;
-    uint32_t unused;
+    uint32_t is_bound;
 } mr_wire_task;
 
 typedef struct mr_wire_done {
-    uint64_t cookie, size, kept;
+    uint64_t cookie, size, kept, serial;
     int32_t status;
     float seconds;
     uint64_t here; /* bytes that follow: the result, or a text */
@@ -315,6 +383,31 @@ typedef struct mr_wire_done {
 mr_post_handler mr_pool_handle;
 void mr_news_add(mr_worker *worker, const mr_future *record, const mr_outcome *outcome);
 void mr_news_flush(mr_worker *worker);
+/* The same at once, by any thread. */
+void mr_news_send(mr_pool *pool, const mr_future *record, const mr_outcome *outcome);
+/* With the lock: it is with that rank no longer. */
+void mr_peer_less(mr_pool *pool, mr_peer *peer, const mr_future *record);
+
+/* pool_fetch.c: bytes that other ranks keep. */
+/* With the lock: true when all arguments of a foreign record are here; else it will be enqueued. */
+bool mr_fetch_foreign(mr_pool *pool, mr_future *record, mr_error *error);
+/* The same for a record of our own that was claimed to run here; without the lock. */
+bool mr_fetch_own(mr_future *record);
+/* Without the lock: begins to fetch the result of one that is done, unless it is here already. */
+void mr_fetch_result(mr_future *record);
+bool mr_fetch_is_here(const mr_future *record);
+void mr_fetch_handle(mr_pool *pool, int from, mr_bytes letter);
+void mr_fetch_handle_piece(mr_pool *pool, mr_bytes letter);
+void mr_fetch_free_all(mr_pool *pool);
+
+/* pool_cancel.c */
+void mr_cancel_handle(mr_pool *pool, int from, uint32_t kind, mr_bytes letter);
+void mr_pool_recall(mr_pool *pool, int rank);
+
+/* pool_clerk.c: a thread that sees to what may not wait until somebody comes by. */
+mr_status mr_clerk_start(mr_pool *pool, mr_error *error);
+void mr_clerk_call(mr_pool *pool);
+void mr_clerk_call_locked(mr_pool *pool);
 
 /* A task of the kind has taken so long. */
 void mr_pool_learn(mr_pool *pool, unsigned kind, float seconds);
@@ -323,40 +416,64 @@ void mr_pool_learn(mr_pool *pool, unsigned kind, float seconds);
 void mr_record_end(mr_future *record, const mr_outcome *outcome);
 /* An argument of it has failed. */
 void mr_record_fail_needy(mr_future *record);
+/* All who need it are told: it is done, or its bytes have come. */
+void mr_record_tell_needy(mr_future *record);
 /* A failure that nobody will look at is the pool's. */
 void mr_record_blame(mr_future *record);
 /* Lets go of its arguments. */
 void mr_record_forget(mr_future *record);
-size_t mr_given_length(const mr_given *entry);
+size_t mr_given_length(const mr_given *given);
 
 /* pool_report.c */
+void mr_pool_count_begin(mr_pool *pool);
 void mr_pool_count(mr_pool *pool, const mr_future *record, const mr_outcome *outcome);
+/* With the lock. */
+void mr_pool_count_items(mr_pool *pool, unsigned kind, uint64_t items, int rank, double seconds);
 mr_status mr_pool_report(mr_pool *pool);
 
 /* future.c: waits, on a worker by running other tasks. */
 mr_status mr_pool_await(mr_pool *pool, bool (*ready)(void *context), void *context, double seconds);
+mr_status mr_pool_await_until(mr_pool *pool, bool (*ready)(void *context), void *context,
+                              double deadline);
 
 /* pool_wait.c */
 mr_status mr_pool_wait(mr_pool *pool, int level, bool (*ready)(void *context), void *context,
                        double deadline);
 void mr_pool_wake(mr_pool *pool, int level, bool all);
 void mr_pool_wake_locked(mr_pool *pool, int level, bool all);
-static inline double mr_pool_deadline(double now, double seconds)
+static inline double mr_pool_deadline(double seconds)
 {
-    return seconds >= MR_FOREVER ? MR_POST_NEVER : now + (seconds > 0 ? seconds : 0);
+    return seconds >= MR_FOREVER ? MR_POST_NEVER : mr_clock_now() + (seconds > 0 ? seconds : 0);
 }
 
 /* pool_worker.c */
-mr_status mr_worker_start(mr_pool *pool, unsigned thread, mr_error *error);
+mr_status mr_worker_start(mr_pool *pool, unsigned thread, bool is_extra, mr_error *error);
 mr_worker *mr_worker_self(mr_pool *pool); /* NULL: the caller is none */
+void mr_timed_add(mr_task *frame);
+bool mr_timed_end(mr_task *frame);    /* false: it was given up */
+void mr_timed_remove(mr_task *frame); /* with the lock */
 /* Runs one task, if there is any. */
 bool mr_worker_step(mr_worker *worker);
 void mr_worker_free(mr_worker *worker);
 void mr_worker_run(mr_worker *worker, mr_future *record);
+mr_task *mr_worker_frame(mr_worker *worker, mr_future *record, unsigned kind);
+void mr_worker_unframe(mr_worker *worker, mr_task *frame);
+/* Its state is made before its first task. */
+mr_status mr_worker_local(mr_worker *worker, mr_task *frame);
+void mr_task_explain(const mr_task *frame, mr_status status, char *text, size_t room);
+
+/* pool_map.c */
+bool mr_map_step(mr_worker *worker); /* runs a chunk, if there is any */
+void mr_map_send(mr_pool *pool, int rank);
+void mr_map_run_foreign(mr_worker *worker, mr_future *record);
+void mr_map_handle(mr_pool *pool, int from, uint32_t kind, mr_bytes letter);
+void mr_map_end_late(mr_pool *pool, mr_run *run, mr_status status, const char *text);
+void mr_map_stop_all(mr_pool *pool);
 
 /* pool_close.c */
 void mr_pool_halt(void *pool);
 void mr_pool_destroy(void *pool);
 void mr_pool_answer(mr_pool *pool);
+void mr_pool_free(mr_pool *pool);
 
 #endif

@@ -120,6 +120,10 @@ static bool end_workers(mr_pool *pool, double grace)
     atomic_store(&pool->is_ending, true);
     mr_pool_wake(pool, LEVEL_WORKER, true);
     mr_pool_wake(pool, LEVEL_WAITER, true);
+    pthread_mutex_lock(&pool->lock);
+    pthread_cond_signal(&pool->call_clerk);
+    pthread_mutex_unlock(&pool->lock);
+    all = mr_crew_end(&pool->clerk, grace);
     for (mr_worker *worker = pool->crew; worker; worker = worker->next) {
         double left = end - mr_clock_now();
         all = mr_crew_end(&worker->crew, left > 0 ? left : 0) && all;
@@ -127,8 +131,18 @@ static bool end_workers(mr_pool *pool, double grace)
     return all;
 }
 
-static void free_pool(mr_pool *pool)
+static void free_blobs(mr_pool *pool)
 {
+    mr_fetch_free_all(pool);
+    for (mr_blob *blob = pool->kept, *next; blob; blob = next) {
+        next = blob->next;
+        mr_blob_drop(blob);
+    }
+}
+
+void mr_pool_free(mr_pool *pool)
+{
+    free_blobs(pool);
     if (pool->forget_graphs)
         pool->forget_graphs(pool);
     for (mr_worker *worker = pool->crew, *next; worker; worker = next) {
@@ -144,8 +158,11 @@ static void free_pool(mr_pool *pool)
     free(pool->peers);
     free(pool->kinds);
     free(pool->means);
+    free(pool->item_means);
+    free(pool->told);
     for (int level = 0; level < LEVELS; level++)
         pthread_cond_destroy(&pool->wake[level]);
+    pthread_cond_destroy(&pool->call_clerk);
     pthread_mutex_destroy(&pool->lock);
     free(pool);
 }
@@ -160,8 +177,21 @@ void mr_pool_halt(void *context)
 void mr_pool_destroy(void *context)
 {
     mr_pool *pool = context;
+    atomic_store(&pool->is_over, true);
     if (!pool->has_strays)
-        free_pool(pool);
+        mr_pool_free(pool);
+}
+
+/* Futures may be held longer than their pool. */
+static void let_go(mr_pool *pool)
+{
+    atomic_store(&pool->alive, mr_shelf_count(&pool->own));
+    if (pool->has_strays)
+        return;
+    if (atomic_load(&pool->alive) > 0)
+        pool->is_husk = true;
+    else
+        mr_pool_free(pool);
 }
 
 mr_status mr_pool_close(mr_pool **result)
@@ -183,6 +213,6 @@ mr_status mr_pool_close(mr_pool **result)
     mr_pool_halt(pool);
     MR_TRY(mr_pool_report(pool));
     MR_TRY(mr_post_box_close(pool->post, pool->box));
-    mr_pool_destroy(pool);
+    let_go(pool);
     return MR_OK;
 }

@@ -13,28 +13,37 @@ static uint64_t padded(uint64_t size)
     return (size + 15) & ~(uint64_t)15;
 }
 
-size_t mr_given_length(const mr_given *entry)
+size_t mr_given_length(const mr_given *given)
 {
-    if (entry->kind == GIVEN_BYTES)
-        return sizeof *entry + padded(entry->size);
-    return sizeof *entry +
-           (entry->kind == GIVEN_FUTURE ? sizeof(mr_given_future) : sizeof(mr_given_blob));
+    if (given->kind == GIVEN_BYTES)
+        return sizeof *given + padded(given->size);
+    return sizeof *given +
+           (given->kind == GIVEN_FUTURE ? sizeof(mr_given_future) : sizeof(mr_given_blob));
 }
 
 /* Lets go of what its arguments hold. */
 void mr_record_forget(mr_future *record)
 {
     char *at = record->block;
-    for (uint32_t i = 0; record->has_entries && i < record->argument_count; i++) {
-        const mr_given *entry = (const mr_given *)(const void *)at;
-        at += mr_given_length(entry);
-        if (entry->kind == GIVEN_FUTURE)
-            mr_record_drop(((const mr_given_future *)(const void *)(entry + 1))->of);
-        else if (entry->kind != GIVEN_BYTES)
-            mr_blob_drop(((const mr_given_blob *)(const void *)(entry + 1))->blob);
+    for (uint32_t i = 0; record->has_refs && i < record->argument_count; i++) {
+        const mr_given *given = (const mr_given *)(const void *)at;
+        at += mr_given_length(given);
+        if (given->kind == GIVEN_FUTURE)
+            mr_record_drop(((const mr_given_future *)(const void *)(given + 1))->of);
+        else if (given->kind != GIVEN_BYTES)
+            mr_blob_drop(((const mr_given_blob *)(const void *)(given + 1))->blob);
     }
-    record->has_entries = false;
+    record->has_refs = false;
     record->argument_count = 0;
+}
+
+/* The next rank that has workers. */
+static int elsewhere(const mr_pool *pool, int rank)
+{
+    for (int i = 1; i < pool->ranks; i++)
+        if (pool->peers[(rank + i) % pool->ranks].workers > 0)
+            return (rank + i) % pool->ranks;
+    return rank;
 }
 
 static bool runs_again(mr_future *record, const mr_outcome *outcome)
@@ -47,10 +56,8 @@ static bool runs_again(mr_future *record, const mr_outcome *outcome)
         return false;
     pthread_mutex_lock(&pool->lock);
     record->attempt++;
-    pool->retries++;
     atomic_fetch_sub(&record->state, PHASE_TAKEN - PHASE_READY);
-    if (record->wanted < 0)
-        record->avoided = outcome->rank;
+    record->placed = elsewhere(pool, outcome->rank);
     mr_pool_enqueue(pool, record);
     pthread_mutex_unlock(&pool->lock);
     mr_pool_dispatch(pool);
@@ -65,7 +72,7 @@ static mr_status keep_bytes(mr_future *record, mr_bytes bytes, mr_error *error)
         record->result = (mr_bytes){record->small_result, bytes.size};
         return MR_OK;
     }
-    record->blob = mr_blob_make(bytes.size, error);
+    record->blob = mr_blob_make(record->pool, bytes.size, error);
     if (!record->blob)
         return error->code;
     memcpy(record->blob->data, bytes.data, bytes.size);
@@ -86,6 +93,7 @@ static void keep_result(mr_future *record, const mr_outcome *outcome)
         record->result = (mr_bytes){outcome->blob->data, outcome->result.size};
     } else if (outcome->kept) {
         record->kept = outcome->kept;
+        record->serial = outcome->serial;
         record->result.size = outcome->result.size;
     } else if (outcome->status == MR_OK) {
         record->status = keep_bytes(record, outcome->result, &error);
@@ -96,7 +104,7 @@ static void keep_result(mr_future *record, const mr_outcome *outcome)
 }
 
 /* Those that need it: with nothing missing any more they are ready, or fail as it did. */
-static void tell_needy(mr_future *record)
+void mr_record_tell_needy(mr_future *record)
 {
     mr_pool *pool = record->pool;
     mr_future *failed = NULL;
@@ -110,7 +118,7 @@ static void tell_needy(mr_future *record)
         }
         if (--task->missing > 0)
             continue;
-        if (task->failed_by || (atomic_load(&task->state) & PHASE) == PHASE_DONE) {
+        if (task->failed_by || mr_record_phase(task) != PHASE_WAITING) {
             task->next = failed;
             failed = task;
         } else {
@@ -130,7 +138,7 @@ static void tell_needy(mr_future *record)
 void mr_record_fail_needy(mr_future *task)
 {
     mr_future *cause = task->failed_by;
-    if ((atomic_load(&task->state) & PHASE) == PHASE_DONE) {
+    if (mr_record_phase(task) != PHASE_WAITING) { /* cancelled */
         mr_record_drop(task);
     } else {
         atomic_fetch_or(&cause->state, FLAG_SEEN);
@@ -145,10 +153,11 @@ void mr_record_fail_needy(mr_future *task)
 static void finish(mr_future *record)
 {
     mr_pool *pool = record->pool;
-    mr_record_forget(record);
+    if (!(atomic_load(&record->state) & FLAG_STRAY))
+        mr_record_forget(record);
     unsigned before = atomic_fetch_or_explicit(&record->state, PHASE_DONE, memory_order_acq_rel);
     if (before & FLAG_NEEDED)
-        tell_needy(record);
+        mr_record_tell_needy(record);
     if (before & FLAG_THEN)
         record->then(record, record->context);
     if (before & FLAG_AWAITED) {

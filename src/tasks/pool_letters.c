@@ -19,9 +19,10 @@ static mr_future *unpack(mr_pool *pool, int from, const mr_wire_task *head, cons
     record->kind = head->kind;
     record->attempt = head->attempt;
     record->argument_count = head->argument_count;
-    record->has_entries = head->has_entries;
+    record->has_refs = head->has_refs;
+    record->is_bound = head->is_bound;
     atomic_init(&record->holds, 1);
-    atomic_init(&record->state, PHASE_READY);
+    atomic_init(&record->state, PHASE_WAITING);
     if (mr_record_block(record, head->block_size, error) == MR_OK)
         memcpy(record->block, block, head->block_size);
     else
@@ -37,8 +38,10 @@ static void handle_tasks(mr_pool *pool, int from, mr_bytes letter)
         mr_wire_task head;
         memcpy(&head, at, sizeof head);
         mr_future *record = unpack(pool, from, &head, at + sizeof head, &error);
-        if (record)
+        if (record && (!record->has_refs || mr_fetch_foreign(pool, record, &error))) {
+            atomic_fetch_add(&record->state, PHASE_READY);
             mr_pool_enqueue(pool, record);
+        }
         at += sizeof head + head.block_size;
     }
     pthread_mutex_unlock(&pool->lock);
@@ -50,11 +53,24 @@ static void handle_tasks(mr_pool *pool, int from, mr_bytes letter)
 
 /* ---- News of our own ---- */
 
+void mr_peer_less(mr_pool *pool, mr_peer *peer, const mr_future *record)
+{
+    pool->idle_peers += peer->outstanding-- == peer->workers;
+    peer->expected = peer->outstanding ? peer->expected - (double)record->expected : 0;
+}
+
 static void handle_done(mr_pool *pool, int from, mr_bytes letter)
 {
     mr_peer *peer = &pool->peers[from];
-    uint32_t count = 0;
-    double expected = 0;
+    pthread_mutex_lock(&pool->lock);
+    for (const char *at = letter.data, *end = at + letter.size; at < end;) {
+        mr_wire_done head;
+        memcpy(&head, at, sizeof head);
+        mr_peer_less(pool, peer, (const mr_future *)(uintptr_t)head.cookie);
+        at += sizeof head + head.here;
+    }
+    peer->heard++;
+    pthread_mutex_unlock(&pool->lock);
     for (const char *at = letter.data, *end = at + letter.size; at < end;) {
         mr_wire_done head;
         memcpy(&head, at, sizeof head);
@@ -62,22 +78,17 @@ static void handle_done(mr_pool *pool, int from, mr_bytes letter)
         const char *bytes = at + sizeof head;
         mr_outcome outcome = {.status = (mr_status)head.status,
                               .kept = head.kept,
+                              .serial = head.serial,
                               .rank = from,
                               .seconds = head.seconds};
         if (outcome.status == MR_OK)
             outcome.result = (mr_bytes){bytes, head.size};
         else
             outcome.text = bytes;
-        count++;
-        expected += (double)record->expected;
         mr_pool_learn(pool, record->kind, head.seconds);
         mr_record_end(record, &outcome);
         at += sizeof head + head.here;
     }
-    pthread_mutex_lock(&pool->lock);
-    peer->outstanding -= count;
-    peer->expected = peer->outstanding ? peer->expected - expected : 0;
-    pthread_mutex_unlock(&pool->lock);
     mr_pool_dispatch(pool);
 }
 
@@ -107,20 +118,36 @@ void mr_news_flush(mr_worker *worker)
     pthread_mutex_unlock(&worker->news.lock);
 }
 
-void mr_news_add(mr_worker *worker, const mr_future *record, const mr_outcome *outcome)
+static mr_bytes write_news(const mr_future *record, const mr_outcome *outcome, mr_wire_done *head)
 {
-    mr_news *news = &worker->news;
     mr_bytes body = outcome->result;
     if (outcome->status != MR_OK)
         body = (mr_bytes){outcome->text, strlen(outcome->text) + 1};
     else if (outcome->kept)
-        body.data = NULL;
-    const mr_wire_done head = {.cookie = record->cookie,
-                               .size = outcome->result.size,
-                               .kept = outcome->kept,
-                               .status = (int32_t)outcome->status,
-                               .seconds = outcome->seconds,
-                               .here = body.data ? body.size : 0};
+        body = (mr_bytes){0};
+    *head = (mr_wire_done){.cookie = record->cookie,
+                           .size = outcome->result.size,
+                           .kept = outcome->kept,
+                           .serial = outcome->serial,
+                           .status = (int32_t)outcome->status,
+                           .seconds = outcome->seconds,
+                           .here = body.size};
+    return body;
+}
+
+void mr_news_send(mr_pool *pool, const mr_future *record, const mr_outcome *outcome)
+{
+    mr_wire_done head;
+    mr_bytes body = write_news(record, outcome, &head);
+    mr_post_send(pool->post, record->owner, pool->box, LETTER_DONE,
+                 (mr_bytes){(const char *)&head, sizeof head}, body);
+}
+
+void mr_news_add(mr_worker *worker, const mr_future *record, const mr_outcome *outcome)
+{
+    mr_news *news = &worker->news;
+    mr_wire_done head;
+    mr_bytes body = write_news(record, outcome, &head);
     pthread_mutex_lock(&news->lock);
     size_t size = atomic_load(&news->size);
     if (size > 0 &&
@@ -136,11 +163,33 @@ void mr_news_add(mr_worker *worker, const mr_future *record, const mr_outcome *o
     pthread_mutex_unlock(&news->lock);
 }
 
-static void handle_release(mr_bytes letter)
+/* Results that stay here until their owners let go of them. */
+void mr_blob_keep(mr_pool *pool, mr_blob *blob)
+{
+    pthread_mutex_lock(&pool->lock);
+    blob->next = pool->kept;
+    blob->link = &pool->kept;
+    if (blob->next)
+        blob->next->link = &blob->next;
+    pool->kept = blob;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void unlink_kept(mr_pool *pool, mr_blob *blob)
+{
+    pthread_mutex_lock(&pool->lock);
+    *blob->link = blob->next;
+    if (blob->next)
+        blob->next->link = blob->link;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void handle_release(mr_pool *pool, mr_bytes letter)
 {
     for (size_t at = 0; at < letter.size; at += sizeof(uint64_t)) {
         uint64_t kept;
         memcpy(&kept, letter.data + at, sizeof kept);
+        unlink_kept(pool, (mr_blob *)(uintptr_t)kept);
         mr_blob_drop((mr_blob *)(uintptr_t)kept);
     }
 }
@@ -158,6 +207,7 @@ static void handle_answer(mr_pool *pool, mr_bytes letter)
 void mr_pool_handle(void *context, int from, uint32_t kind, mr_bytes letter)
 {
     mr_pool *pool = context;
+    atomic_store(&pool->handling, (uintptr_t)pthread_self());
     switch (kind) {
     case LETTER_TASKS:
         handle_tasks(pool, from, letter);
@@ -166,7 +216,23 @@ void mr_pool_handle(void *context, int from, uint32_t kind, mr_bytes letter)
         handle_done(pool, from, letter);
         break;
     case LETTER_RELEASE:
-        handle_release(letter);
+        handle_release(pool, letter);
+        break;
+    case LETTER_FETCH:
+        mr_fetch_handle(pool, from, letter);
+        break;
+    case LETTER_PIECE:
+        mr_fetch_handle_piece(pool, letter);
+        break;
+    case LETTER_CANCEL:
+    case LETTER_CANCELLED:
+    case LETTER_RECALL:
+    case LETTER_RETURNED:
+        mr_cancel_handle(pool, from, kind, letter);
+        break;
+    case LETTER_CHUNK:
+    case LETTER_CHUNK_DONE:
+        mr_map_handle(pool, from, kind, letter);
         break;
     case LETTER_COME:
         atomic_fetch_add(&pool->come, 1);
@@ -183,4 +249,5 @@ void mr_pool_handle(void *context, int from, uint32_t kind, mr_bytes letter)
         mr_pool_wake(pool, LEVEL_CLOSER, true);
         break;
     }
+    atomic_store(&pool->handling, 0);
 }

@@ -24,12 +24,14 @@ static size_t slab_bytes(size_t count)
 
 /* ---- Blobs ---- */
 
-mr_blob *mr_blob_make(size_t size, mr_error *error)
+mr_blob *mr_blob_make(mr_pool *pool, size_t size, mr_error *error)
 {
     mr_blob *blob = mr_memory_allocate(sizeof *blob + size, "a task's result", error);
     if (blob) {
         atomic_init(&blob->holds, 1);
         blob->size = size;
+        blob->serial = atomic_fetch_add(&pool->serials, 1);
+        blob->link = NULL;
     }
     return blob;
 }
@@ -70,7 +72,7 @@ mr_future *mr_record_take(mr_pool *pool, mr_shelf *shelf, mr_error *error)
     shelf->free = record->next;
     memset(record, 0, offsetof(mr_future, small_block));
     record->pool = pool;
-    record->where = record->avoided = -1;
+    record->where = record->placed = -1;
     record->block = record->small_block;
     return record;
 }
@@ -101,7 +103,7 @@ bool mr_record_claim(mr_future *record)
 static void release_kept(mr_future *record)
 {
     mr_pool *pool = record->pool;
-    if (record->kept && record->holder != pool->rank && !mr_post_stopped(pool->post))
+    if (!atomic_load(&pool->is_over) && !mr_post_stopped(pool->post))
         mr_pool_send(pool, record->holder, LETTER_RELEASE, &record->kept, sizeof record->kept);
     record->kept = 0;
 }
@@ -112,6 +114,8 @@ void mr_record_drop(mr_future *record)
         return;
     mr_pool *pool = record->pool;
     mr_shelf *shelf = record->owner == pool->rank ? &pool->own : &pool->foreign;
+    if (record->has_refs)
+        mr_record_forget(record);
     if (record->kept)
         release_kept(record);
     if (record->blob)
@@ -125,17 +129,37 @@ void mr_record_drop(mr_future *record)
         record->next = first;
     while (!atomic_compare_exchange_weak_explicit(&shelf->returned, &first, record,
                                                   memory_order_release, memory_order_relaxed));
+    if (pool->is_husk && atomic_fetch_sub(&pool->alive, 1) == 1)
+        mr_pool_free(pool);
+}
+
+mr_future *mr_shelf_next(const mr_shelf *shelf, mr_place *place)
+{
+    mr_record_slab *slab = place->slab ? place->slab : shelf->slabs;
+    for (; slab; slab = slab->next, place->number = 0)
+        if (place->number < slab->count) {
+            place->slab = slab;
+            return &slab->records[place->number++];
+        }
+    return NULL;
+}
+
+uint64_t mr_shelf_count(const mr_shelf *shelf)
+{
+    mr_place place = {0};
+    uint64_t count = 0;
+    for (const mr_future *record; (record = mr_shelf_next(shelf, &place));)
+        count += atomic_load(&record->holds) > 0;
+    return count;
 }
 
 void mr_shelf_blame(mr_shelf *shelf)
 {
     const unsigned told = FLAG_SEEN | FLAG_FREED;
-    for (mr_record_slab *slab = shelf->slabs; slab; slab = slab->next)
-        for (size_t i = 0; i < slab->count; i++) {
-            mr_future *record = &slab->records[i];
-            if (atomic_load(&record->holds) > 0 && !(atomic_load(&record->state) & told))
-                mr_record_blame(record);
-        }
+    mr_place place = {0};
+    for (mr_future *record; (record = mr_shelf_next(shelf, &place));)
+        if (atomic_load(&record->holds) > 0 && !(atomic_load(&record->state) & told))
+            mr_record_blame(record);
 }
 
 void mr_shelf_free(mr_shelf *shelf)

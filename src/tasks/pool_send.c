@@ -18,6 +18,15 @@ static bool has_room(const mr_peer *peer)
                                                  peer->expected < peer->workers * POOL_AHEAD_TIME);
 }
 
+/* Of this rank: whether its workers will come to more within that time. */
+bool mr_pool_has_room(const mr_pool *pool, int rank)
+{
+    const mr_peer *peer = &pool->peers[rank];
+    if (rank != pool->rank)
+        return peer->workers > 0 && has_room(peer);
+    return pool->here.row + pool->here.heap_count < 2 * (uint64_t)peer->workers;
+}
+
 static float expected_of(const mr_pool *pool, const mr_future *record)
 {
     double mean = atomic_load_explicit(&pool->means[record->kind], memory_order_relaxed);
@@ -46,31 +55,35 @@ static mr_future *next_for(mr_pool *pool, mr_peer *peer)
 
 /* ---- Arguments on their way ---- */
 
-static size_t wire_entry(mr_pool *pool, const mr_given *entry, char *to)
+static size_t wire_given(mr_pool *pool, const mr_given *given, char *to)
 {
-    mr_given head = {GIVEN_REMOTE, pool->rank, entry->size};
+    mr_given head = {GIVEN_REMOTE, pool->rank, given->size};
     mr_given_blob tail = {0};
-    if (entry->kind == GIVEN_BYTES) {
+    if (given->kind == GIVEN_BYTES) {
         if (to)
-            memcpy(to, entry, mr_given_length(entry));
-        return mr_given_length(entry);
+            memcpy(to, given, mr_given_length(given));
+        return mr_given_length(given);
     }
-    if (entry->kind == GIVEN_BLOB)
-        tail.cookie = ((const mr_given_blob *)(const void *)(entry + 1))->cookie;
+    if (given->kind == GIVEN_BLOB)
+        tail = *(const mr_given_blob *)(const void *)(given + 1);
     else {
-        const mr_future *of = ((const mr_given_future *)(const void *)(entry + 1))->of;
+        const mr_future *of = ((const mr_given_future *)(const void *)(given + 1))->of;
         head.size = of->result.size;
-        if (of->result.data && of->result.size <= POOL_TRAVELS) {
+        if (of->result.size <= POOL_TRAVELS) {
             head.kind = GIVEN_BYTES;
             if (to) {
                 memcpy(to, &head, sizeof head);
-                memcpy(to + sizeof head, of->result.data, of->result.size);
+                if (of->result.size > 0)
+                    memcpy(to + sizeof head, of->result.data, of->result.size);
             }
             return mr_given_length(&head);
         }
-        head.holder = of->result.data ? pool->rank : of->holder;
-        tail.cookie = of->result.data ? (uintptr_t)of->blob : of->kept;
+        const bool is_here = mr_fetch_is_here(of);
+        head.holder = is_here ? pool->rank : of->holder;
+        tail.cookie = is_here ? (uintptr_t)of->blob : of->kept;
+        tail.serial = is_here ? of->blob->serial : of->serial;
     }
+    tail.blob = NULL;
     if (to) {
         memcpy(to, &head, sizeof head);
         memcpy(to + sizeof head, &tail, sizeof tail);
@@ -83,9 +96,9 @@ static size_t wire_block(mr_pool *pool, const mr_future *record, char *to)
     size_t size = 0;
     const char *at = record->block;
     for (uint32_t i = 0; i < record->argument_count; i++) {
-        const mr_given *entry = (const mr_given *)(const void *)at;
-        size += wire_entry(pool, entry, to ? to + size : NULL);
-        at += mr_given_length(entry);
+        const mr_given *given = (const mr_given *)(const void *)at;
+        size += wire_given(pool, given, to ? to + size : NULL);
+        at += mr_given_length(given);
     }
     return size;
 }
@@ -114,20 +127,21 @@ static bool make_room(letter *l, size_t more)
 
 static bool pack(mr_pool *pool, mr_future *record, letter *l)
 {
-    size_t size = record->has_entries ? wire_block(pool, record, NULL) : record->block_size;
+    size_t size = record->has_refs ? wire_block(pool, record, NULL) : record->block_size;
     const mr_wire_task head = {.cookie = (uintptr_t)record,
                                .number = record->number,
                                .block_size = size,
                                .priority = record->priority,
                                .argument_count = record->argument_count,
-                               .has_entries = record->has_entries,
+                               .has_refs = record->has_refs,
                                .kind = record->kind,
-                               .attempt = record->attempt};
+                               .attempt = record->attempt,
+                               .is_bound = record->wanted >= 0};
     if (!make_room(l, sizeof head + size))
         return false;
     char *at = l->bytes + l->size;
     memcpy(at, &head, sizeof head);
-    if (record->has_entries)
+    if (record->has_refs)
         wire_block(pool, record, at + sizeof head);
     else if (size > 0)
         memcpy(at + sizeof head, record->block, size);
@@ -157,9 +171,11 @@ static void fill_letter(mr_pool *pool, int rank, letter *l)
             mr_pool_enqueue(pool, record);
             break;
         }
-        peer->outstanding++;
+        pool->idle_peers -= ++peer->outstanding == peer->workers;
         peer->expected += (double)record->expected;
     }
+    if (peer->outstanding > peer->workers)
+        mr_clerk_call_locked(pool);
 }
 
 static bool is_wanted(const mr_pool *pool, const mr_peer *peer)
@@ -212,5 +228,6 @@ void mr_pool_dispatch(mr_pool *pool)
             continue;
         if (send_tasks(pool, rank))
             pool->turn = (rank + 1) % pool->ranks;
+        mr_map_send(pool, rank);
     }
 }

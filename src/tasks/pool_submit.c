@@ -30,12 +30,15 @@ void mr_pool_note(mr_pool *pool, mr_status status, const char *text, uint64_t nu
 }
 
 /* The job's own error is the main thread's. */
-void mr_pool_tell(mr_pool *pool, const mr_error *error)
+mr_status mr_pool_complain(mr_pool *pool, mr_status status, const char *text)
 {
     if (pthread_equal(pthread_self(), pool->main))
-        mr_error_set(pool->job->error, error->code, "%s", error->text);
-    else
-        mr_pool_note(pool, error->code, error->text, UINT64_MAX);
+        return mr_error_set(pool->job->error, status, "%s", text);
+    mr_worker *worker = mr_worker_self(pool);
+    if (worker && worker->frame)
+        return mr_task_fail(worker->frame, status, "%s", text);
+    mr_pool_note(pool, status, text, UINT64_MAX);
+    return status;
 }
 
 /* ---- Arguments ---- */
@@ -45,7 +48,7 @@ static uint64_t padded(uint64_t size)
     return (size + 15) & ~(uint64_t)15;
 }
 
-static uint64_t entry_bytes(const mr_argument *argument)
+static uint64_t given_bytes(const mr_argument *argument)
 {
     if (argument->future)
         return sizeof(mr_given) + sizeof(mr_given_future);
@@ -54,27 +57,28 @@ static uint64_t entry_bytes(const mr_argument *argument)
     return sizeof(mr_given) + padded(argument->size);
 }
 
-static mr_status fill_entry(mr_future *record, char *at, const mr_argument *argument,
+static mr_status fill_given(mr_future *record, char *at, const mr_argument *argument,
                             mr_error *error)
 {
-    mr_given *entry = (mr_given *)(void *)at;
-    *entry = (mr_given){GIVEN_BYTES, record->owner, argument->size};
+    mr_given *given = (mr_given *)(void *)at;
+    *given = (mr_given){GIVEN_BYTES, record->owner, argument->size};
     if (argument->future) {
-        *entry = (mr_given){GIVEN_FUTURE, record->owner, 0};
-        *(mr_given_future *)(void *)(entry + 1) =
+        *given = (mr_given){GIVEN_FUTURE, record->owner, 0};
+        *(mr_given_future *)(void *)(given + 1) =
             (mr_given_future){.of = argument->future, .needs = record};
         atomic_fetch_add(&argument->future->holds, 1);
-        record->has_entries = true;
+        record->has_refs = true;
     } else if (argument->size > POOL_INLINE) {
-        mr_blob *blob = mr_blob_make(argument->size, error);
-        entry->kind = GIVEN_BLOB;
-        *(mr_given_blob *)(void *)(entry + 1) = (mr_given_blob){(uintptr_t)blob, blob};
-        record->has_entries = true;
+        mr_blob *blob = mr_blob_make(record->pool, argument->size, error);
+        given->kind = GIVEN_BLOB;
+        *(mr_given_blob *)(void *)(given + 1) = (mr_given_blob){
+            .cookie = (uintptr_t)blob, .serial = blob ? blob->serial : 0, .blob = blob};
+        record->has_refs = true;
         if (!blob)
             return error->code;
         memcpy(blob->data, argument->data, argument->size);
     } else if (argument->size > 0)
-        memcpy(entry + 1, argument->data, argument->size);
+        memcpy(given + 1, argument->data, argument->size);
     return MR_OK;
 }
 
@@ -83,14 +87,14 @@ static mr_status fill_block(mr_future *record, const mr_argument *arguments, siz
 {
     uint64_t size = 0;
     for (size_t i = 0; i < count; i++)
-        size += entry_bytes(&arguments[i]);
+        size += given_bytes(&arguments[i]);
     MR_TRY(mr_record_block(record, size, error));
     char *at = record->block;
     mr_status status = MR_OK;
     for (size_t i = 0; i < count; i++) {
-        mr_status filled = fill_entry(record, at, &arguments[i], error);
+        mr_status filled = fill_given(record, at, &arguments[i], error);
         status = status == MR_OK ? filled : status;
-        at += entry_bytes(&arguments[i]);
+        at += given_bytes(&arguments[i]);
     }
     record->argument_count = (uint32_t)count;
     return status;
@@ -98,14 +102,36 @@ static mr_status fill_block(mr_future *record, const mr_argument *arguments, siz
 
 /* ---- Queues ---- */
 
+/* The rank that has the largest of its arguments, when it is large and the rank not too busy. */
+static int find_arguments(mr_pool *pool, const mr_future *record)
+{
+    uint64_t largest = POOL_TRAVELS;
+    int rank = -1;
+    const char *at = record->block;
+    for (uint32_t i = 0; i < record->argument_count; i++) {
+        const mr_given *given = (const mr_given *)(const void *)at;
+        at += mr_given_length(given);
+        if (given->kind != GIVEN_FUTURE)
+            continue;
+        const mr_future *of = ((const mr_given_future *)(const void *)(given + 1))->of;
+        if (of->result.size <= largest)
+            continue;
+        largest = of->result.size;
+        rank = mr_fetch_is_here(of) ? pool->rank : of->holder;
+    }
+    return rank >= 0 && mr_pool_has_room(pool, rank) ? rank : -1;
+}
+
 /* Where it goes: here, bound to another rank, or anywhere. */
 void mr_pool_enqueue(mr_pool *pool, mr_future *record)
 {
     mr_ready *queue = &pool->anywhere;
-    if (record->owner != pool->rank || record->wanted == pool->rank)
-        queue = &pool->here;
-    else if (record->wanted >= 0)
-        queue = &pool->peers[record->wanted].bound;
+    int rank = record->owner != pool->rank ? pool->rank : record->wanted;
+    if (rank < 0 && record->has_refs && record->placed < 0 && record->attempt == 0)
+        record->placed = find_arguments(pool, record);
+    rank = rank >= 0 ? rank : record->placed;
+    if (rank >= 0)
+        queue = rank == pool->rank ? &pool->here : &pool->peers[rank].bound;
     mr_ready_put(queue, record);
     if (queue == &pool->here || queue == &pool->anywhere) {
         atomic_fetch_add(&pool->ready_count, 1);
@@ -118,26 +144,24 @@ static void wait_for_arguments(mr_future *record)
 {
     char *at = record->block;
     for (uint32_t i = 0; i < record->argument_count; i++) {
-        mr_given *entry = (mr_given *)(void *)at;
-        if (entry->kind == GIVEN_FUTURE) {
-            mr_given_future *need = (mr_given_future *)(void *)(entry + 1);
-            mr_future *of = need->of;
-            need->next = of->needed_by;
-            of->needed_by = need;
-            if ((atomic_fetch_or(&of->state, FLAG_NEEDED) & PHASE) == PHASE_DONE)
-                of->needed_by = need->next;
-            else
-                record->missing++;
-            at += sizeof(mr_given_future);
-        } else
-            at += entry->kind == GIVEN_BYTES ? padded(entry->size) : sizeof(mr_given_blob);
-        at += sizeof(mr_given);
+        mr_given *given = (mr_given *)(void *)at;
+        at += mr_given_length(given);
+        if (given->kind != GIVEN_FUTURE)
+            continue;
+        mr_given_future *need = (mr_given_future *)(void *)(given + 1);
+        mr_future *of = need->of;
+        need->next = of->needed_by;
+        of->needed_by = need;
+        record->missing++;
+        if ((atomic_fetch_or(&of->state, FLAG_NEEDED) & PHASE) != PHASE_DONE)
+            continue;
+        of->needed_by = need->next;
+        record->missing--;
+        if (of->status != MR_OK && !record->failed_by) {
+            record->failed_by = of;
+            atomic_fetch_add(&of->holds, 1);
+        }
     }
-}
-
-static bool is_idle(const mr_peer *peer)
-{
-    return peer->outstanding < peer->workers;
 }
 
 /* Whether a letter is due: somebody has nothing to do, or there is much to send. */
@@ -145,12 +169,9 @@ static bool is_due(mr_pool *pool, const mr_future *record)
 {
     if (pool->ranks == 1)
         return false;
-    if (record->wanted >= 0)
-        return record->wanted != pool->rank;
-    if (pool->anywhere.row % DISPATCHED == 0)
-        return true;
-    int next = pool->turn;
-    return next != pool->rank && is_idle(&pool->peers[next]);
+    if (record->wanted >= 0 || record->placed >= 0)
+        return record->wanted != pool->rank && record->placed != pool->rank;
+    return pool->idle_peers > 0 || pool->anywhere.row % DISPATCHED == 0;
 }
 
 static mr_future *take_record(mr_pool *pool, mr_error *error)
@@ -171,35 +192,35 @@ static void put(mr_pool *pool, mr_future *record)
     atomic_fetch_add(&pool->pending, 1);
     pthread_mutex_lock(&pool->lock);
     record->number = pool->submitted++;
-    if (record->has_entries)
+    if (record->has_refs)
         wait_for_arguments(record);
-    if (record->missing == 0) {
+    bool has_failed = record->missing == 0 && record->failed_by;
+    if (record->missing == 0 && !has_failed) {
         atomic_fetch_add(&record->state, PHASE_READY);
         mr_pool_enqueue(pool, record);
     }
     bool due = is_due(pool, record);
     pthread_mutex_unlock(&pool->lock);
-    if (due)
+    if (has_failed)
+        mr_record_fail_needy(record);
+    else if (due)
         mr_pool_dispatch(pool);
 }
 
-mr_future *mr_pool_call(mr_pool *pool, mr_task_run *run, const mr_argument *arguments, size_t count,
-                        const mr_submit_options *options)
+mr_future *mr_pool_try(mr_pool *pool, mr_task_run *run, const mr_argument *arguments, size_t count,
+                       const mr_submit_options *options, mr_error *error)
 {
-    mr_error error = {.code = MR_OK};
     int kind = run ? mr_pool_kind_of(pool, run, NULL) : -1;
     int rank = options ? options->rank : -1;
     if (kind < 0)
-        mr_error_set(&error, MR_USAGE,
+        mr_error_set(error, MR_USAGE,
                      "cannot submit a task: its function is not among the pool's kinds: add it");
     else if (rank >= pool->ranks || (rank >= 0 && pool->peers[rank].workers == 0))
-        mr_error_set(&error, MR_USAGE, "cannot submit a task: %s: there is no worker on rank %d",
+        mr_error_set(error, MR_USAGE, "cannot submit a task: %s: there is no worker on rank %d",
                      pool->kinds[kind].name, rank);
-    mr_future *record = error.code == MR_OK ? take_record(pool, &error) : NULL;
-    if (!record) {
-        mr_pool_tell(pool, &error);
+    mr_future *record = error->code == MR_OK ? take_record(pool, error) : NULL;
+    if (!record)
         return NULL;
-    }
     record->kind = (uint16_t)kind;
     record->owner = pool->rank;
     record->wanted = rank;
@@ -214,15 +235,24 @@ mr_future *mr_pool_call(mr_pool *pool, mr_task_run *run, const mr_argument *argu
     }
     if (pool->is_told)
         record->submitted = mr_clock_now();
-    if (fill_block(record, arguments, count, &error) != MR_OK) {
+    if (fill_block(record, arguments, count, error) != MR_OK) {
         mr_record_forget(record);
         mr_record_drop(record);
         mr_record_drop(record);
-        mr_pool_tell(pool, &error);
         return NULL;
     }
     put(pool, record);
     return record;
+}
+
+mr_future *mr_pool_call(mr_pool *pool, mr_task_run *run, const mr_argument *arguments, size_t count,
+                        const mr_submit_options *options)
+{
+    mr_error error = {.code = MR_OK};
+    mr_future *future = mr_pool_try(pool, run, arguments, count, options, &error);
+    if (!future)
+        mr_pool_complain(pool, error.code, error.text);
+    return future;
 }
 
 mr_future *mr_pool_submit(mr_pool *pool, mr_task_run *run, const void *data, size_t size)

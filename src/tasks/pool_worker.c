@@ -56,7 +56,7 @@ static bool refill(mr_worker *worker)
     pthread_mutex_lock(&pool->lock);
     while (count < most && (record = take_ready(pool))) {
         atomic_store_explicit(&worker->batch[count++], record, memory_order_relaxed);
-        unsigned of = batch_of(pool, record->kind);
+        unsigned of = record->is_chunk ? 1 : batch_of(pool, record->kind);
         most = count == 1 || of < most ? of : most;
     }
     pthread_mutex_unlock(&pool->lock);
@@ -77,7 +77,7 @@ static mr_future *steal(const mr_worker *worker)
 
 /* ---- One task ---- */
 
-static mr_task *begin_frame(mr_worker *worker, mr_future *record)
+mr_task *mr_worker_frame(mr_worker *worker, mr_future *record, unsigned kind)
 {
     mr_task *outer = worker->frame, *frame = outer ? outer->inner : worker->frames;
     if (!frame) {
@@ -95,8 +95,11 @@ static mr_task *begin_frame(mr_worker *worker, mr_future *record)
             worker->frames = frame;
     }
     frame->record = record;
-    frame->number = record->number;
-    frame->kind = record->kind;
+    frame->number = record ? record->number : 0;
+    frame->kind = (uint16_t)kind;
+    frame->is_unwanted = NULL;
+    frame->is_overdue = false;
+    frame->chunk.record = NULL;
     frame->count = 0;
     frame->result = (mr_bytes){0};
     frame->blob = NULL;
@@ -105,19 +108,19 @@ static mr_task *begin_frame(mr_worker *worker, mr_future *record)
     return frame;
 }
 
-static void end_frame(mr_worker *worker, mr_task *frame)
+void mr_worker_unframe(mr_worker *worker, mr_task *frame)
 {
     worker->frame = frame->outer;
 }
 
-static mr_bytes bytes_of(const mr_given *entry)
+static mr_bytes bytes_of(const mr_given *given)
 {
-    const void *behind = entry + 1;
-    if (entry->kind == GIVEN_BYTES)
-        return (mr_bytes){behind, entry->size};
-    if (entry->kind == GIVEN_FUTURE)
+    const void *behind = given + 1;
+    if (given->kind == GIVEN_BYTES)
+        return (mr_bytes){behind, given->size};
+    if (given->kind == GIVEN_FUTURE)
         return ((const mr_given_future *)behind)->of->result;
-    return (mr_bytes){((const mr_given_blob *)behind)->blob->data, entry->size};
+    return (mr_bytes){((const mr_given_blob *)behind)->blob->data, given->size};
 }
 
 static bool find_arguments(mr_task *frame)
@@ -134,17 +137,19 @@ static bool find_arguments(mr_task *frame)
     }
     const char *at = record->block;
     for (uint32_t i = 0; i < record->argument_count; i++) {
-        const mr_given *entry = (const mr_given *)(const void *)at;
-        frame->arguments[i] = bytes_of(entry);
-        at += mr_given_length(entry);
+        const mr_given *given = (const mr_given *)(const void *)at;
+        frame->arguments[i] = bytes_of(given);
+        at += mr_given_length(given);
     }
     frame->count = record->argument_count;
     return true;
 }
 
-static mr_status open_local(mr_worker *worker, mr_task *frame)
+mr_status mr_worker_local(mr_worker *worker, mr_task *frame)
 {
     const mr_pool_options *options = &worker->pool->options;
+    if (worker->has_local)
+        return worker->local_status;
     worker->has_local = true;
     if (options->local_size > 0 && !(worker->local = calloc(1, options->local_size)))
         worker->local_status =
@@ -154,18 +159,51 @@ static mr_status open_local(mr_worker *worker, mr_task *frame)
     return worker->local_status;
 }
 
+/* ---- Kinds with a time-out: the clerk looks at the list of those that run ---- */
+
+void mr_timed_remove(mr_task *frame)
+{
+    *frame->timed_link = frame->timed_next;
+    if (frame->timed_next)
+        frame->timed_next->timed_link = frame->timed_link;
+    frame->timed_link = NULL;
+}
+
+void mr_timed_add(mr_task *frame)
+{
+    mr_pool *pool = frame->pool;
+    pthread_mutex_lock(&pool->lock);
+    frame->is_overdue = false;
+    frame->deadline = mr_clock_now() + pool->kinds[frame->kind].timeout;
+    frame->timed_next = pool->timed;
+    frame->timed_link = &pool->timed;
+    if (pool->timed)
+        pool->timed->timed_link = &frame->timed_next;
+    pool->timed = frame;
+    mr_clerk_call_locked(pool);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+bool mr_timed_end(mr_task *frame)
+{
+    pthread_mutex_lock(&frame->pool->lock);
+    bool in_time = frame->timed_link != NULL;
+    if (in_time)
+        mr_timed_remove(frame);
+    pthread_mutex_unlock(&frame->pool->lock);
+    return in_time;
+}
+
 static mr_status call_kernel(mr_worker *worker, mr_task *frame)
 {
     mr_pool *pool = worker->pool;
     if (!find_arguments(frame))
         return mr_task_fail(frame, MR_NO_MEMORY, "out of memory: its arguments");
-    mr_status status = worker->has_local ? worker->local_status : open_local(worker, frame);
-    if (status != MR_OK)
-        return status;
+    MR_TRY(mr_worker_local(worker, frame));
     return pool->kinds[frame->kind].run(frame);
 }
 
-static void explain(const mr_task *frame, mr_status status, char *text, size_t room)
+void mr_task_explain(const mr_task *frame, mr_status status, char *text, size_t room)
 {
     const mr_pool *pool = frame->pool;
     bool has_said = frame->failed != MR_OK;
@@ -189,24 +227,44 @@ static void tell_owner(mr_worker *worker, mr_task *frame, mr_outcome *outcome)
         mr_record_end(record, outcome);
         return;
     }
-    outcome->kept = (uintptr_t)frame->blob;
+    if (frame->blob) {
+        mr_blob_keep(pool, frame->blob);
+        outcome->kept = (uintptr_t)frame->blob;
+        outcome->serial = frame->blob->serial;
+    }
     mr_record_forget(record);
     mr_news_add(worker, record, outcome);
     mr_record_drop(record);
 }
 
+/* It came back after all, and nobody wants it any more. */
+static void forget_overdue(mr_worker *worker, mr_task *frame)
+{
+    mr_blob_drop(frame->blob);
+    frame->blob = NULL;
+    mr_worker_unframe(worker, frame);
+    mr_record_drop(frame->record);
+}
+
 void mr_worker_run(mr_worker *worker, mr_future *record)
 {
     char text[MR_ERROR_TEXT];
-    mr_task *frame = begin_frame(worker, record);
+    mr_task *frame = mr_worker_frame(worker, record, record->kind);
     if (!frame) {
         mr_pool_note(worker->pool, MR_NO_MEMORY, "out of memory: running a task", 0);
         mr_post_stop(worker->pool->post);
         return;
     }
+    const bool is_timed = worker->pool->kinds[record->kind].timeout > 0;
     double start = worker->clock;
+    if (is_timed)
+        mr_timed_add(frame);
     mr_status status = call_kernel(worker, frame);
     worker->clock = mr_clock_now();
+    if (is_timed && !mr_timed_end(frame)) {
+        forget_overdue(worker, frame);
+        return;
+    }
     if (frame->failed != MR_OK && status == MR_OK)
         status = frame->failed;
     mr_outcome outcome = {.status = status,
@@ -214,13 +272,13 @@ void mr_worker_run(mr_worker *worker, mr_future *record)
                           .rank = worker->pool->rank,
                           .seconds = (float)(worker->clock - start)};
     if (status != MR_OK) {
-        explain(frame, status, text, sizeof text);
+        mr_task_explain(frame, status, text, sizeof text);
         outcome.text = text;
         outcome.result = (mr_bytes){0};
         mr_blob_drop(frame->blob);
         frame->blob = NULL;
     }
-    end_frame(worker, frame);
+    mr_worker_unframe(worker, frame);
     tell_owner(worker, frame, &outcome);
     frame->blob = NULL;
 }
@@ -237,11 +295,16 @@ bool mr_worker_step(mr_worker *worker)
         worker->clock = mr_clock_now();
     }
     if (!record)
-        return false;
-    if (mr_record_claim(record))
-        mr_worker_run(worker, record);
-    else
+        return mr_map_step(worker);
+    if (!mr_record_claim(record))
         mr_record_drop(record);
+    else if (record->is_chunk)
+        mr_map_run_foreign(worker, record);
+    else if (!record->has_refs || record->owner != worker->pool->rank || mr_fetch_own(record)) {
+        if (atomic_load_explicit(&worker->news.size, memory_order_relaxed) > 0)
+            mr_clerk_call(worker->pool);
+        mr_worker_run(worker, record);
+    }
     return true;
 }
 
@@ -257,11 +320,27 @@ static size_t describe(const void *context, char *text, size_t room)
                             (unsigned long long)frame->number);
 }
 
+static bool is_surplus(const mr_worker *worker)
+{
+    return worker->is_extra && atomic_load(&worker->pool->surplus) > 0;
+}
+
 static bool has_work(void *context)
 {
     const mr_worker *worker = context;
-    return atomic_load(&worker->pool->ready_count) > 0 || atomic_load(&worker->pool->is_ending) ||
-           atomic_load(&worker->is_given_up);
+    const mr_pool *pool = worker->pool;
+    return atomic_load(&pool->ready_count) > 0 || atomic_load(&pool->is_ending) ||
+           atomic_load(&worker->is_given_up) || is_surplus(worker);
+}
+
+/* One that worked in place of another, which works again. */
+static bool retires(const mr_worker *worker)
+{
+    int surplus = atomic_load(&worker->pool->surplus);
+    while (worker->is_extra && surplus > 0)
+        if (atomic_compare_exchange_weak(&worker->pool->surplus, &surplus, surplus - 1))
+            return true;
+    return false;
 }
 
 static void close_local(mr_worker *worker)
@@ -270,10 +349,10 @@ static void close_local(mr_worker *worker)
     mr_future none = {.pool = worker->pool};
     if (!worker->has_local || worker->local_status != MR_OK || !options->local_close)
         return;
-    mr_task *frame = begin_frame(worker, &none);
+    mr_task *frame = mr_worker_frame(worker, &none, 0);
     if (frame) {
         options->local_close(frame, worker->local);
-        end_frame(worker, frame);
+        mr_worker_unframe(worker, frame);
     }
 }
 
@@ -285,12 +364,14 @@ static void work(void *context, unsigned thread)
     worker->self = pthread_self();
     atomic_store(&worker->has_self, true);
     mr_crash_thread_work(describe, worker);
-    while (!atomic_load(&pool->is_ending) && !atomic_load(&worker->is_given_up)) {
+    while (!atomic_load(&pool->is_ending) && !atomic_load(&worker->is_given_up) &&
+           !retires(worker)) {
         if (mr_worker_step(worker))
             continue;
         if (mr_pool_wait(pool, LEVEL_WORKER, has_work, worker, MR_POST_NEVER) != MR_OK)
             break;
     }
+    mr_news_flush(worker);
     close_local(worker);
     mr_crash_thread_work(NULL, NULL);
 }
@@ -303,17 +384,20 @@ mr_worker *mr_worker_self(mr_pool *pool)
     return NULL;
 }
 
-mr_status mr_worker_start(mr_pool *pool, unsigned thread, mr_error *error)
+mr_status mr_worker_start(mr_pool *pool, unsigned thread, bool is_extra, mr_error *error)
 {
     mr_worker *worker = calloc(1, sizeof *worker);
     if (!worker)
         return mr_error_set(error, MR_NO_MEMORY, "out of memory: workers of a pool");
     worker->pool = pool;
     worker->thread = thread;
+    worker->is_extra = is_extra;
     worker->clock = mr_clock_now();
     pthread_mutex_init(&worker->news.lock, NULL);
+    pthread_mutex_lock(&pool->lock);
     worker->next = pool->crew;
-    pool->crew = worker;
+    atomic_store(&pool->crew, worker);
+    pthread_mutex_unlock(&pool->lock);
     return mr_crew_start(&worker->crew, thread, 1, work, worker, error);
 }
 

@@ -24,7 +24,7 @@ void *mr_task_result(mr_task *task, size_t size)
     if (size <= POOL_TRAVELS)
         return task->bytes;
     mr_error error = {.code = MR_OK};
-    task->blob = mr_blob_make(size, &error);
+    task->blob = mr_blob_make(task->pool, size, &error);
     if (!task->blob) {
         task->result = (mr_bytes){0};
         mr_task_fail(task, error.code, "%s", error.text);
@@ -56,7 +56,9 @@ mr_status mr_task_fail(mr_task *task, mr_status status, const char *format, ...)
 
 bool mr_task_is_cancelled(const mr_task *task)
 {
-    return (atomic_load_explicit(&task->record->state, memory_order_relaxed) & FLAG_CANCEL) ||
+    const mr_future *record = task->record;
+    return (record && (atomic_load_explicit(&record->state, memory_order_relaxed) & FLAG_CANCEL)) ||
+           (task->is_unwanted && atomic_load(task->is_unwanted)) || task->is_overdue ||
            mr_post_stopped(task->pool->post);
 }
 

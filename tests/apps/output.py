@@ -15,7 +15,9 @@ import drive
 
 
 class Counted(drive.Case):
-    """A file of words, and what they come to."""
+    """A file of words, and what they come to. On a disk, as users' results are."""
+
+    place = None
 
     def setUp(self):
         super().setUp()

@@ -10,8 +10,8 @@ import drive
 APPS = ("components", "dedup", "delayed", "forkjoin-sum", "grep", "heat", "histogram",
         "invertedindex", "join", "kmeans", "lengths", "linreg", "logpipe", "mandelbrot", "matmul",
         "mergesort", "ngrams", "nqueens", "onebrc", "pagerank", "pca", "pingpong", "quadrature",
-        "rmat", "sssp", "stats", "teragen", "terasort", "teravalidate", "transpose-mean",
-        "triangles", "tsp", "uts", "wordcount")
+        "remote", "rmat", "squares", "sssp", "stats", "teragen", "terasort", "teravalidate",
+        "transpose-mean", "triangles", "tsp", "uts", "wordcount")
 APPS = ("components", "dedup", "delayed", "grep", "heat", "histogram", "invertedindex", "join",
         "kmeans", "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "onebrc", "pagerank",
         "pca", "rmat", "sssp", "stats", "teragen", "terasort", "teravalidate",
@@ -21,6 +21,20 @@ APPS = ("components", "dedup", "grep", "heat", "histogram", "invertedindex", "jo
         "lengths", "linreg", "logpipe", "mandelbrot", "matmul", "ngrams", "onebrc", "pagerank", "pca", "rmat",
         "sssp", "stats", "teragen", "terasort", "teravalidate",
         "transpose-mean", "triangles", "wordcount")
+APPS = ("components", "dedup", "delayed", "grep", "heat", "histogram", "invertedindex",
+        "join", "kmeans", "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "nqueens",
+        "onebrc", "pagerank", "pca", "pingpong", "remote", "rmat", "squares", "sssp",
+        "stats", "teragen", "terasort", "teravalidate", "transpose-mean", "triangles",
+        "tsp", "uts", "wordcount")
+APPS = ("components", "dedup", "delayed", "grep", "heat", "histogram", "invertedindex", "join",
+        "kmeans", "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "nqueens", "onebrc",
+        "pagerank", "pca", "pingpong", "rmat", "sssp", "stats", "teragen", "terasort",
+APPS = ("components", "dedup", "delayed", "grep", "heat", "histogram", "invertedindex", "join",
+        "kmeans", "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "nqueens", "onebrc",
+        "pagerank", "pca", "remote", "rmat", "squares", "sssp", "stats", "teragen", "terasort",
+        "teravalidate", "transpose-mean", "triangles", "tsp", "uts", "wordcount")
+        "rmat", "sssp", "stats", "teragen", "terasort", "teravalidate", "transpose-mean",
+        "triangles", "tsp", "uts", "wordcount")
 
 
 class Help(drive.Case):

@@ -185,7 +185,7 @@ class Operators(drive.Case):
         for text, says in MISTAKES.items():
             self.write("programs", f"wrong: {text}\n")
             for ranks in (0, 2):
-                result = self.run_mapred(self.args(), ranks)
+                result = self.run_mapred(self.args(), ranks, drive.AT_ONCE)
                 told = (text, ranks, result.err[-1000:])
                 self.assertIn(result.code, (1, 3, 6), told)
                 self.assertEqual(len(result.lines()), 1, told)

@@ -15,8 +15,6 @@
  */
 #include <mapred.h>
 
-#include <mapred/delayed.h>
-
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -117,15 +115,44 @@ static mr_status stamp(mr_task *task)
     return mr_task_return(task, &result, sizeof result);
 }
 
+static mr_task_run nest;
+
 static mr_status fail(mr_task *task)
 {
     return mr_task_fail(task, MR_BAD_INPUT, "it is a bad one");
 }
 
 static const mr_task_kind kinds[] = {
-    {.name = "mix", .run = mix},     {.name = "large", .run = large}, {.name = "slow", .run = slow},
-    {.name = "stamp", .run = stamp}, {.name = "fail", .run = fail},   {0},
+    {.name = "mix", .run = mix},
+    {.name = "large", .run = large},
+    {.name = "slow", .run = slow},
+    {.name = "stamp", .run = stamp},
+    {.name = "fail", .run = fail},
+    {.name = "nest", .run = nest},
+    {0},
 };
+
+/* A graph within a task: the same as mix of its own arguments. */
+static mr_status nest(mr_task *task)
+{
+    mr_delayed_argument arguments[8];
+    mr_dag *dag;
+    mr_bytes result;
+    const size_t count = mr_task_argument_count(task);
+    MR_TRY(mr_dag_open(mr_task_pool(task), NULL, &dag));
+    for (size_t i = 0; i < count; i++) {
+        mr_bytes bytes = mr_task_argument(task, i);
+        arguments[i] = (mr_delayed_argument){bytes.data, bytes.size, NULL};
+    }
+    mr_delayed *inner = mr_dag_add(dag, mix, arguments, count, NULL);
+    mr_status status = inner ? mr_dag_run(dag, &inner, 1) : MR_FAILED;
+    if (status == MR_OK)
+        status = mr_delayed_get(inner, &result);
+    if (status == MR_OK)
+        status = mr_task_return(task, result.data, sizeof(uint64_t));
+    mr_dag_close(&dag);
+    return status;
+}
 
 /* ---- What the file says ---- */
 

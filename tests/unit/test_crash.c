@@ -361,6 +361,92 @@ static void test_core(void)
     CU_ASSERT(WIFSIGNALED(seen.how) && WTERMSIG(seen.how) == SIGSEGV);
 }
 
+/* What a thread of a pool would say. */
+static size_t describe(const void *context, char *out, size_t room)
+{
+    const int *number = context;
+    return (size_t)snprintf(out, room, "task square\n %d", *number);
+}
+
+static size_t describe_at_length(const void *context, char *out, size_t room)
+{
+    memset(out, *(const char *)context, room);
+    return room;
+}
+
+static void crash_in_task(void)
+{
+    static const int number = 17;
+    begin(NULL);
+    mr_crash_thread_work(describe, &number);
+    touch(0x10);
+}
+
+static void crash_after_task(void)
+{
+    static const int number = 17;
+    begin(NULL);
+    mr_crash_thread_work(describe, &number);
+    mr_crash_thread_work(NULL, NULL);
+    touch(0x10);
+}
+
+static void crash_in_next_task(void)
+{
+    static const int number = 17;
+    begin(NULL);
+    mr_crash_thread_work(describe_at_length, "x");
+    mr_crash_thread_end();
+    mr_crash_thread_begin(3, NULL);
+    mr_crash_thread_work(describe, &number);
+    touch(0x10);
+}
+
+static void crash_in_long_task(void)
+{
+    begin(NULL);
+    mr_crash_thread_work(describe_at_length, "x");
+    touch(0x10);
+}
+
+/* A description that crashes itself: the line as far as it came. */
+static size_t describe_badly(const void *context, char *out, size_t room)
+{
+    (void)out;
+    (void)room;
+    touch((uintptr_t)context);
+    return 0;
+}
+
+static void crash_in_bad_task(void)
+{
+    begin(NULL);
+    mr_crash_thread_work(describe_badly, NULL);
+    touch(0x10);
+}
+
+/* Tasks are no blocks: they say themselves what they are. */
+static void test_tasks(void)
+{
+    static const char task[] =
+        TELL "SIGSEGV at address 0x10 while working on task square? 17: " HELP;
+    static const char outside[] = "mapred: crashed outside kernels: rank 1 (node7), thread 3: "
+                                  "wordcount: SIGSEGV at address 0x10: " HELP;
+    static ending seen;
+    run(&seen, crash_in_task);
+    check_line(&seen, task);
+    run(&seen, crash_in_next_task);
+    check_line(&seen, task);
+    run(&seen, crash_after_task);
+    check_line(&seen, outside);
+    run(&seen, crash_in_long_task);
+    check_line(&seen, TELL "SIGSEGV at address 0x10 while working on xxxxxxxx");
+    CU_ASSERT_PTR_NOT_NULL(strstr(seen.text, "xxxxxx: " HELP));
+    run(&seen, crash_in_bad_task);
+    CU_ASSERT_NSTRING_EQUAL(seen.text, TELL "SIGSEGV", strlen(TELL "SIGSEGV"));
+    CU_ASSERT(ended_with(&seen, 1));
+}
+
 static void note(int number)
 {
     _exit(number == SIGSEGV ? 42 : 43);
@@ -423,6 +509,7 @@ int main(void)
     CU_add_test(suite, "overflow of the stack", test_overflow);
     CU_add_test(suite, "outside kernels", test_outside);
     CU_add_test(suite, "broken blocks", test_bad_blocks);
+    CU_add_test(suite, "tasks", test_tasks);
     CU_add_test(suite, "many threads at once", test_many_threads);
     CU_add_test(suite, "core files", test_core);
     CU_add_test(suite, "remove", test_remove);

@@ -47,6 +47,11 @@ static int64_t own_value(uint64_t number)
     return (int64_t)(number * 2654435761u % 1000003);
 }
 
+static int64_t mixed(int64_t value, int64_t more)
+{
+    return (int64_t)((uint64_t)value * 31 + (uint64_t)more);
+}
+
 /* What a task makes of its arguments, which are here or the test has failed. */
 static void compute(bench *b, mr_delayed *task)
 {
@@ -56,7 +61,7 @@ static void compute(bench *b, mr_delayed *task)
         if (a->from && !a->from->handle)
             b->is_wrong = true;
         else
-            value = value * 31 + *(const int64_t *)(a->from ? a->from->handle : a->data);
+            value = mixed(value, *(const int64_t *)(a->from ? a->from->handle : a->data));
     }
     for (const mr_dag_edge *edge = task->before; edge; edge = edge->next_of_to)
         b->is_wrong |= !edge->reads && !edge->from->has_run;
@@ -228,7 +233,7 @@ static void add_random(bench *b, mr_dag *dag, model *m)
                                 : (int64_t)random_below(&b->random, 1000);
         m->is_task[number][i] = is_task;
         m->argument[number][i] = value;
-        m->value[number] = m->value[number] * 31 + (is_task ? m->value[value] : value);
+        m->value[number] = mixed(m->value[number], is_task ? m->value[value] : value);
         arguments[i] = is_task ? (mr_delayed_argument){.from = m->task[value]}
                                : (mr_delayed_argument){&m->argument[number][i], 8, NULL};
     }
@@ -775,8 +780,10 @@ static void test_threads(void)
             mr_dag_run_tasks(dag, dag->eager ? &all : tasks, dag->eager ? 0 : 500, &error), MR_OK);
         mr_dag_destroy(dag);
     }
+    pthread_mutex_lock(&s.lock);
     s.is_closed = true;
     pthread_cond_broadcast(&s.more);
+    pthread_mutex_unlock(&s.lock);
     for (int i = 0; i < HANDS; i++)
         pthread_join(thread[i], NULL);
     CU_ASSERT_EQUAL(s.ran, added);
