@@ -36,8 +36,6 @@ mr_status mr_dag_create(const char *name, bool eager, const mr_task_kind *kinds,
     dag->eager = eager;
     dag->runner = runner;
     dag->context = context;
-    dag->by_place.before = mr_dag_place_before;
-    dag->by_level.before = mr_dag_level_before;
     dag->name = strdup(name ? name : "unnamed");
     pthread_mutex_init(&dag->lock, NULL);
     mr_status status = dag->name ? take_kinds(dag, kinds, error) : no_memory(error);
@@ -48,12 +46,17 @@ mr_status mr_dag_create(const char *name, bool eager, const mr_task_kind *kinds,
     return status;
 }
 
+static void free_lists(mr_delayed **sorted, mr_dag_entry *places, mr_dag_entry *levels,
+                       uint64_t count)
+{
+    mr_memory_free(sorted, count * sizeof *sorted);
+    mr_memory_free(places, count * sizeof *places);
+    mr_memory_free(levels, count * sizeof *levels);
+}
+
 void mr_dag_destroy(mr_dag *dag)
 {
-    const size_t room = dag->capacity * sizeof(mr_delayed *);
-    mr_memory_free(dag->sorted, room);
-    mr_memory_free(dag->by_place.tasks, room);
-    mr_memory_free(dag->by_level.tasks, room);
+    free_lists(dag->sorted, dag->by_place.entries, dag->by_level.entries, dag->capacity);
     mr_memory_free(dag->slots, dag->slot_count * sizeof *dag->slots);
     mr_arena_free(&dag->arena);
     pthread_mutex_destroy(&dag->lock);
@@ -64,32 +67,33 @@ void mr_dag_destroy(mr_dag *dag)
 
 /* ---- Tasks ---- */
 
-static bool grow(mr_delayed ***list, uint64_t from, uint64_t to, mr_error *error)
+/* A larger piece with what was in the old one; the old one is left to the caller. */
+static void *copy(const void *old, uint64_t from, uint64_t to, size_t of_one, mr_error *error)
 {
-    mr_delayed **grown =
-        mr_memory_resize(*list, from * sizeof *grown, to * sizeof *grown, WHAT, error);
-    if (grown)
-        *list = grown;
-    return grown;
+    void *room = mr_memory_allocate(to * of_one, WHAT, error);
+    if (room && from > 0)
+        memcpy(room, old, from * of_one);
+    return room;
 }
 
 /* What has room for all tasks grows with them, so nothing can go wrong when they run. */
 static mr_status reserve(mr_dag *dag)
 {
     const uint64_t from = dag->capacity, to = from ? from * 2 : FIRST;
+    const size_t entry = sizeof(mr_dag_entry), pointer = sizeof *dag->sorted;
     if (dag->count < from)
         return MR_OK;
-    if (!grow(&dag->sorted, from, to, &dag->error))
-        return MR_NO_MEMORY;
-    if (!grow(&dag->by_place.tasks, from, to, &dag->error)) {
-        grow(&dag->sorted, to, from, &dag->error);
-        return MR_NO_MEMORY;
-    }
-    if (!grow(&dag->by_level.tasks, from, to, &dag->error)) {
-        grow(&dag->sorted, to, from, &dag->error);
-        grow(&dag->by_place.tasks, to, from, &dag->error);
+    mr_delayed **sorted = copy(dag->sorted, from, to, pointer, &dag->error);
+    mr_dag_entry *places = copy(dag->by_place.entries, from, to, entry, &dag->error);
+    mr_dag_entry *levels = copy(dag->by_level.entries, from, to, entry, &dag->error);
+    if (!sorted || !places || !levels) {
+        free_lists(sorted, places, levels, to);
         return MR_NO_MEMORY;
     }
+    free_lists(dag->sorted, dag->by_place.entries, dag->by_level.entries, from);
+    dag->sorted = sorted;
+    dag->by_place.entries = places;
+    dag->by_level.entries = levels;
     dag->capacity = to;
     return MR_OK;
 }

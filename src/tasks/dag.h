@@ -72,11 +72,17 @@ struct mr_delayed {
     int rank;
 };
 
-/* Tasks, the first by `before` on top. There is room for all tasks of the graph. */
+/* Tasks by two keys, the smallest on top. There is room for all tasks of the graph. */
+typedef struct mr_dag_entry {
+    double first;
+    uint64_t second;
+    mr_delayed *task;
+} mr_dag_entry;
+
 typedef struct mr_dag_heap {
-    mr_delayed **tasks;
+    mr_dag_entry *entries;
     uint64_t count;
-    bool (*before)(const mr_delayed *a, const mr_delayed *b);
+    uint64_t stale; /* about so many are not ready any more: they were taken in another way */
 } mr_dag_heap;
 
 /* Who runs tasks. All but `wait` are called under the graph's lock, by whichever thread. */
@@ -116,7 +122,9 @@ struct mr_dag {
 
     mr_delayed **sorted; /* by the last search, tasks before those after them */
     uint64_t sorted_count, pass;
+    /* Ready ones: those that were when it was planned are in the list, behind `next_sorted`. */
     mr_dag_heap by_place, by_level;
+    uint64_t next_sorted;
 
     /* While it runs, under the lock, but for what is atomic. */
     pthread_mutex_t lock;
@@ -183,8 +191,6 @@ void mr_dag_name_task(const mr_delayed *task, char name[MR_DAG_NAME]);
 void mr_dag_measure_before(mr_dag *dag);
 void mr_dag_measure_behind(mr_dag *dag);
 void mr_dag_number_places(mr_dag *dag);
-bool mr_dag_place_before(const mr_delayed *a, const mr_delayed *b);
-bool mr_dag_level_before(const mr_delayed *a, const mr_delayed *b);
 /* Takes in a task that has become ready; all that are, after levels and places have changed. */
 void mr_dag_ready_push(mr_dag *dag, mr_delayed *task);
 void mr_dag_ready_again(mr_dag *dag);

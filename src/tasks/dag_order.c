@@ -79,73 +79,119 @@ void mr_dag_number_places(mr_dag *dag)
 
 /* ---- Heaps ---- */
 
-bool mr_dag_place_before(const mr_delayed *a, const mr_delayed *b)
+static bool is_before(const mr_dag_entry *a, const mr_dag_entry *b)
 {
-    return a->place < b->place;
+    return a->first != b->first ? a->first < b->first : a->second < b->second;
 }
 
-bool mr_dag_level_before(const mr_delayed *a, const mr_delayed *b)
+static void push(mr_dag_heap *heap, mr_dag_entry entry)
 {
-    return a->level != b->level ? a->level > b->level : a->place < b->place;
-}
-
-static void push(mr_dag_heap *heap, mr_delayed *task)
-{
+    mr_dag_entry *all = heap->entries;
     uint64_t at = heap->count++;
-    for (; at > 0 && heap->before(task, heap->tasks[(at - 1) / 2]); at = (at - 1) / 2)
-        heap->tasks[at] = heap->tasks[(at - 1) / 2];
-    heap->tasks[at] = task;
+    for (; at > 0 && is_before(&entry, &all[(at - 1) / 2]); at = (at - 1) / 2)
+        all[at] = all[(at - 1) / 2];
+    all[at] = entry;
 }
 
 static void remove_top(mr_dag_heap *heap)
 {
-    mr_delayed *task = heap->tasks[--heap->count];
+    mr_dag_entry *all = heap->entries;
+    const mr_dag_entry last = all[--heap->count];
     uint64_t at = 0;
     for (uint64_t child; (child = at * 2 + 1) < heap->count; at = child) {
-        if (child + 1 < heap->count && heap->before(heap->tasks[child + 1], heap->tasks[child]))
+        if (child + 1 < heap->count && is_before(&all[child + 1], &all[child]))
             child++;
-        if (!heap->before(heap->tasks[child], task))
+        if (!is_before(&all[child], &last))
             break;
-        heap->tasks[at] = heap->tasks[child];
+        all[at] = all[child];
     }
-    heap->tasks[at] = task;
+    all[at] = last;
 }
 
-/* A task that was taken from one heap is still in the other one. */
+static void push_by_level(mr_dag *dag, mr_delayed *task)
+{
+    push(&dag->by_level, (mr_dag_entry){-task->level, task->place, task});
+}
+
+/* Leaves out what is not ready any more. */
+static void sweep(mr_dag_heap *heap)
+{
+    const uint64_t count = heap->count;
+    heap->count = heap->stale = 0;
+    for (uint64_t i = 0; i < count; i++)
+        if (heap->entries[i].task->state == MR_DAG_READY)
+            push(heap, heap->entries[i]);
+}
+
 static mr_delayed *top(mr_dag_heap *heap)
 {
-    while (heap->count > 0 && heap->tasks[0]->state != MR_DAG_READY)
+    while (heap->count > 0 && heap->entries[0].task->state != MR_DAG_READY) {
+        if (heap->stale > heap->count / 2) {
+            sweep(heap);
+            continue;
+        }
+        heap->stale -= heap->stale > 0;
         remove_top(heap);
-    return heap->count > 0 ? heap->tasks[0] : NULL;
+    }
+    return heap->count > 0 ? heap->entries[0].task : NULL;
 }
+
+/* ---- Ready ---- */
 
 void mr_dag_ready_push(mr_dag *dag, mr_delayed *task)
 {
-    push(&dag->by_place, task);
+    push(&dag->by_place, (mr_dag_entry){0, task->place, task});
     if (dag->is_planned)
-        push(&dag->by_level, task);
+        push_by_level(dag, task);
 }
 
 void mr_dag_ready_again(mr_dag *dag)
 {
     dag->by_place.count = dag->by_level.count = 0;
+    dag->by_place.stale = dag->by_level.stale = 0;
+    dag->next_sorted = 0;
     for (uint64_t i = 0; i < dag->sorted_count; i++)
         if (dag->sorted[i]->state == MR_DAG_READY)
-            mr_dag_ready_push(dag, dag->sorted[i]);
+            push_by_level(dag, dag->sorted[i]);
+}
+
+/* The entry on top may be of a task that was taken already: then those behind it are no more urgent
+ * than that. */
+static mr_delayed *urgent(mr_dag *dag)
+{
+    const double level = URGENT * dag->work / dag->runner->workers;
+    if (!dag->is_planned || dag->by_level.count == 0 || -dag->by_level.entries[0].first <= level)
+        return NULL;
+    mr_delayed *task = top(&dag->by_level);
+    return task && task->level > level ? task : NULL;
+}
+
+/* Of those that became ready since, and those that were when it was planned. */
+static mr_delayed *first_by_place(mr_dag *dag)
+{
+    mr_delayed *since = top(&dag->by_place);
+    while (dag->is_planned && dag->next_sorted < dag->sorted_count &&
+           dag->sorted[dag->next_sorted]->state != MR_DAG_READY)
+        dag->next_sorted++;
+    if (!dag->is_planned || dag->next_sorted == dag->sorted_count ||
+        (since && since->place <= dag->next_sorted))
+        return since;
+    return dag->sorted[dag->next_sorted];
 }
 
 mr_delayed *mr_dag_ready_pop(mr_dag *dag, double *priority)
 {
-    mr_delayed *urgent = dag->is_planned ? top(&dag->by_level) : NULL;
-    if (urgent && urgent->level > URGENT * dag->work / dag->runner->workers) {
-        remove_top(&dag->by_level);
-        *priority = urgent->level;
-        return urgent;
-    }
-    mr_delayed *task = top(&dag->by_place);
+    mr_delayed *task = urgent(dag);
     if (task) {
-        remove_top(&dag->by_place);
+        *priority = task->level;
+        remove_top(&dag->by_level);
+        dag->by_place.stale++;
+        return task;
+    }
+    task = first_by_place(dag);
+    if (task) {
         *priority = -1 - (double)task->place;
+        dag->by_level.stale++;
     }
     return task;
 }

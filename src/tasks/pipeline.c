@@ -201,7 +201,7 @@ static mr_status open_pipe(mr_job *job, const mr_pipeline *plan, pipeline **resu
     mr_status status = mr_job_agree(job);
     if (status == MR_OK) {
         p->post = post;
-        const mr_post_room room = {mr_pipeline_letter, halt, destroy};
+        const mr_post_room room = {mr_pipeline_letter, halt, destroy, NULL};
         status = mr_post_box_open(post, &room, p, &p->box, job->error);
         if (status == MR_OK) {
             *result = p;

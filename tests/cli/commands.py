@@ -8,6 +8,10 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import drive
 
 APPS = ("components", "dedup", "delayed", "forkjoin-sum", "grep", "heat", "histogram",
+        "invertedindex", "join", "kmeans", "lengths", "linreg", "logpipe", "mandelbrot", "matmul",
+        "mergesort", "ngrams", "nqueens", "onebrc", "pagerank", "pca", "pingpong", "quadrature",
+        "remote", "rmat", "squares", "sssp", "stats", "teragen", "terasort", "teravalidate",
+        "transpose-mean", "triangles", "tsp", "uts", "wordcount")
         "invertedindex", "join", "kmeans", "lengths", "linreg", "logpipe", "mandelbrot",
         "matmul", "mergesort", "ngrams", "nqueens", "onebrc", "pagerank", "pca", "pingpong",
         "quadrature", "remote", "rmat", "squares", "sssp", "stats", "teragen", "terasort",
