@@ -61,7 +61,7 @@ static void halt(void *context)
 }
 
 /* Signals, and that the job is stopping elsewhere, have to reach kernels that run for long. */
-static void watch(void *context)
+static void tick(void *context)
 {
     fork_run *run = context;
     mr_error error;
@@ -70,6 +70,7 @@ static void watch(void *context)
         mr_post_stop(run->post);
     if (mr_post_stopped(run->post))
         mr_fork_halt(run);
+    mr_fork_tick(run);
 }
 
 static mr_fork *make_hand(fork_run *run, unsigned thread)
@@ -122,7 +123,7 @@ static void check(mr_job *job, const mr_fork_join *how)
 static mr_status open_run(mr_job *job, const mr_fork_join *how, mr_post *post, fork_run **result)
 {
     static const mr_post_room room = {
-        .handler = mr_fork_handle, .halt = halt, .destroy = destroy, .tick = watch};
+        .handler = mr_fork_handle, .halt = halt, .destroy = destroy, .tick = tick};
     check(job, how);
     MR_TRY(mr_job_agree(job));
     fork_run *run = calloc(1, sizeof *run);

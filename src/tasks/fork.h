@@ -143,7 +143,7 @@ struct mr_fork {
     unsigned since_poll;
     uint64_t random;
     double idle;   /* seconds */
-    double served; /* when others got tasks last */
+    double served; /* when others, or this thread from others, got tasks last */
     fork_counts counts;
     _Alignas(64) fork_deque deque;
     _Alignas(64) fork_pool pool;
@@ -274,6 +274,8 @@ void mr_fork_handle(void *run, int from, uint32_t kind, mr_bytes letter);
 double mr_fork_ask(mr_fork *fork);
 /* Gives tasks to ranks that have asked before; unless `at_once`, not too often. */
 void mr_fork_serve(mr_fork *fork, bool at_once);
+/* About once in a millisecond, as a handler: the same for tasks that lie there. */
+void mr_fork_tick(fork_run *run);
 void mr_fork_send_result(mr_fork *fork, fork_node *node);
 void mr_fork_send_done(fork_run *run);
 void mr_fork_send_cancel(fork_run *run);

@@ -18,7 +18,6 @@ enum { ASK, TASKS, RESULT, DONE, OVER, CANCEL, BEST };
 #define RESULT_PART ((size_t)4 * 1024 * 1024)
 #define FIRST_GAP   100e-6 /* seconds from one rank that is asked to the next */
 #define LONGEST_GAP 4e-3
-#define AGAIN_GAP   16e-3  /* when all were asked, and are asked again */
 #define SERVE_GAP   100e-6 /* of a thread that divides tasks, from one gift to the next */
 
 typedef struct task_head {
@@ -202,23 +201,13 @@ static int choose_victim(const fork_run *run, uint64_t random)
     return near >= 0 ? near : choose(run, NULL, run->ranks, random);
 }
 
-/* All were asked, and this rank is idle still: once more, and slower. */
-static void begin_again(fork_run *run)
-{
-    memset(run->asked, 0, (size_t)run->ranks * sizeof *run->asked);
-    run->asked_count = 0;
-    run->gap = AGAIN_GAP;
-}
-
 double mr_fork_ask(mr_fork *fork)
 {
     fork_run *run = fork->run;
     double now = mr_clock_now();
     int victim = -1;
     fork_lock_take(&run->asking);
-    if (now >= run->next_ask) {
-        if (run->asked_count == run->ranks - 1)
-            begin_again(run);
+    if (now >= run->next_ask && run->asked_count < run->ranks - 1) {
         fork->random = fork->random * 6364136223846793005u + 1442695040888963407u;
         victim = choose_victim(run, fork->random >> 33);
         run->asked[victim] = true;
@@ -228,7 +217,7 @@ double mr_fork_ask(mr_fork *fork)
         if (run->gap < LONGEST_GAP)
             run->gap *= 2;
     }
-    double next = run->next_ask;
+    double next = run->asked_count < run->ranks - 1 ? run->next_ask : MR_POST_NEVER;
     fork_lock_give(&run->asking);
     if (victim >= 0)
         mr_post_send(run->post, victim, run->box, ASK, nothing, nothing);
@@ -280,8 +269,8 @@ static void answer(fork_run *run, int from)
     fork_lock_give(&run->asking);
 }
 
-/* Tasks so small that they are all given away while they are made would only travel: who asks again
- * is answered all the same, when letters are looked at. */
+/* Tasks so small that they are all given away while they are made would only travel: those are left
+ * to the ticks of the post office. */
 void mr_fork_serve(mr_fork *fork, bool at_once)
 {
     double now = at_once ? 0 : mr_clock_now();
@@ -293,6 +282,12 @@ void mr_fork_serve(mr_fork *fork, bool at_once)
             remember(fork->run, beggar);
             return;
         }
+}
+
+void mr_fork_tick(fork_run *run)
+{
+    if (atomic_load(&run->beggar_count) > 0 && !atomic_load(&run->over))
+        mr_fork_serve(letters_hand(run), true);
 }
 
 /* ---- Results ---- */

@@ -293,7 +293,8 @@ static void wait_for_tasks(mr_fork *fork)
     }
     if (atomic_fetch_sub(&run->idle, 1) == 1 && atomic_load(&run->beggar_count) == 0)
         sign(&run->signs.wanted, 0);
-    fork->idle += mr_clock_now() - start;
+    fork->served = mr_clock_now(); /* what came is worked on a little before it goes on */
+    fork->idle += fork->served - start;
 }
 
 static size_t add(char *text, size_t size, const char *what)
