@@ -89,18 +89,20 @@ static const double points[8] = {
     0.864864423359769072789712788640926, 0.741531185599394439863864773280788,
     0.586087235467691130294144838710,    0.405845151377397166906606412076961,
     0.207784955007898467600689403773245, 0};
-static const double weights[8] = {
-    0.022935322010529224963732008058970, 0.063092092629978553290700663189204,
-    0.104790010322250183839876322541518, 0.140653259715525918745189590510238,
-    0.169004726639267902826583426598550, 0.190350578064785409913256402421014,
-    0.204432940075298892414161999234649, 0.209482141084727828012999174891714};
-static const double few_weights[4] = {
-    0.129484966168869693270611432679082, 0.279705391489276667901467771423780,
-    0.381830050505118944950369775488975, 0.417959183673469387755102040816327};
+static const long double weights[8] = {
+    0.022935322010529224963732008058970L, 0.063092092629978553290700663189204L,
+    0.104790010322250183839876322541518L, 0.140653259715525918745189590510238L,
+    0.169004726639267902826583426598550L, 0.190350578064785409913256402421014L,
+    0.204432940075298892414161999234649L, 0.209482141084727828012999174891714L};
+static const long double few_weights[4] = {
+    0.129484966168869693270611432679082L, 0.279705391489276667901467771423780L,
+    0.381830050505118944950369775488975L, 0.417959183673469387755102040816327L};
 
+/* Sums are long doubles: so many terms would cost the last digits of doubles. */
 typedef struct interval {
     double from, to;
-    double value, error;
+    long double value;
+    double error;
     double tolerance; /* this interval's share */
 } interval;
 
@@ -125,7 +127,8 @@ static double error_of(double difference, double deviation, double size)
 static bool measure(const function *f, interval *i, double *where)
 {
     const double middle = i->from / 2 + i->to / 2, half = i->to / 2 - i->from / 2;
-    double left[8], right[8], sum = 0, few = 0, size = 0, deviation = 0;
+    double left[8], right[8], size = 0, deviation = 0;
+    long double sum = 0, few = 0;
     for (int p = 0; p < 8; p++) {
         left[p] = f->at(*where = middle - half * points[p]);
         if (!isfinite(left[p]))
@@ -133,15 +136,16 @@ static bool measure(const function *f, interval *i, double *where)
         right[p] = p < 7 ? f->at(*where = middle + half * points[p]) : 0;
         if (!isfinite(right[p]))
             return false;
-        sum += weights[p] * (left[p] + right[p]);
-        size += weights[p] * (fabs(left[p]) + fabs(right[p]));
-        few += p % 2 ? few_weights[p / 2] * (left[p] + right[p]) : 0;
+        sum += weights[p] * ((long double)left[p] + right[p]);
+        size += (double)weights[p] * (fabs(left[p]) + fabs(right[p]));
+        few += p % 2 ? few_weights[p / 2] * ((long double)left[p] + right[p]) : 0;
     }
+    const double mean = (double)sum / 2;
     for (int p = 0; p < 8; p++)
         deviation +=
-            weights[p] * (fabs(left[p] - sum / 2) + (p < 7 ? fabs(right[p] - sum / 2) : 0));
+            (double)weights[p] * (fabs(left[p] - mean) + (p < 7 ? fabs(right[p] - mean) : 0));
     i->value = sum * half;
-    i->error = error_of((sum - few) * half, deviation * fabs(half), size * fabs(half));
+    i->error = error_of((double)(sum - few) * half, deviation * fabs(half), size * fabs(half));
     return true;
 }
 
@@ -189,10 +193,10 @@ static mr_status solve(mr_fork *fork, mr_bytes task)
 
 static mr_status join(mr_fork *fork, mr_bytes task, const mr_bytes *results, size_t count)
 {
-    double sum = 0;
+    long double sum = 0;
     (void)task;
     for (size_t i = 0; i < count; i++) {
-        double part;
+        long double part;
         memcpy(&part, results[i].data, sizeof part);
         sum += part;
     }
@@ -221,8 +225,10 @@ static mr_status integrate(mr_job *job, state *s, double *value)
                     s->name, where);
     MR_TRY(mr_job_agree(job));
     MR_TRY(mr_fork_run(job, &how, MR_BYTES(all), &result));
-    if (result.bytes.size == sizeof *value)
-        memcpy(value, result.bytes.data, sizeof *value);
+    long double sum = 0;
+    if (result.bytes.size == sizeof sum)
+        memcpy(&sum, result.bytes.data, sizeof sum);
+    *value = (double)sum;
     mr_item_free(&result);
     return MR_OK;
 }

@@ -4,9 +4,11 @@
  *
  * Each is opened by all ranks together, in the same order, on the main thread (collective), and has
  * a name for messages. Everything else is local and may be called by any thread of any rank: the
- * driver itself, tasks of a pool, stages of a pipeline. Closing is collective again; a driver that
- * fails may leave it out. They work between hosts: all is done by messages, answered also while
- * all threads of a rank compute (then within about a millisecond).
+ * driver itself, tasks of a pool, stages of a pipeline. Closing is collective again, and who still
+ * waits then gets MR_CLOSED; a driver that fails may leave it out. They work between hosts: all is
+ * done by messages, answered also while all threads of a rank compute (then within about a
+ * millisecond). What a thread has done is known wherever it is heard of next: behind mr_job_agree,
+ * a barrier, a lock, an event.
  *
  * Waiting takes seconds at most, or MR_FOREVER; 0 looks once. MR_TIMED_OUT: it did not happen in
  * time, and nothing has changed. MR_FAILED: the job is stopping (an error on some rank, a signal).
@@ -44,7 +46,8 @@ MR_API mr_status mr_queue_open(mr_job *job, const char *name, const mr_queue_opt
  * back for longer than a millisecond. MR_CLOSED after mr_queue_end.
  */
 MR_API mr_status mr_queue_put(mr_queue *queue, mr_bytes item, double seconds);
-/* Takes an item; mr_item_free gives it back. MR_CLOSED: it was ended, and is empty. */
+/* Takes an item; mr_item_free gives it back (until then it keeps its page, of up to 32 KiB). Its
+ * bytes begin at a multiple of 8. MR_CLOSED: it was ended, and is empty. */
 typedef struct mr_item {
     mr_bytes bytes;
     void *owner;
@@ -68,7 +71,8 @@ typedef struct mr_pipe mr_pipe;
  * thread at a time may write to an end, and one read from it; on one rank the end is named. */
 MR_API mr_status mr_pipe_open(mr_job *job, const char *name, int a, int b, mr_pipe **pipe);
 typedef enum mr_pipe_end { MR_PIPE_MINE = 0, MR_PIPE_A = 1, MR_PIPE_B = 2 } mr_pipe_end;
-/* Messages keep their borders, and their order. */
+/* Messages keep their borders, and their order. Up to 512 KiB lie in a pipe; then it waits until
+ * the other end reads. */
 MR_API mr_status mr_pipe_send(mr_pipe *pipe, mr_pipe_end end, mr_bytes message, double seconds);
 /* `message` is borrowed until the next receive from this end. MR_CLOSED: the other end has been
  * shut and all was received. */

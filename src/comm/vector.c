@@ -3,14 +3,23 @@
  */
 #include "comm/vector.h"
 
-#include "comm/internal.h"
+#include "comm/post_internal.h"
 
 #include <limits.h>
 #include <string.h>
 
+/* Of so few bytes the time is that until the last rank comes: where there is an office, who waits
+ * serves it and naps, as for agreement, instead of keeping others from the core. */
+#define FEW ((uint64_t)64 * 1024)
+
 static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
+}
+
+static bool is_patient(const mr_comm *comm, uint64_t bytes)
+{
+    return comm->office && bytes <= FEW;
 }
 
 static MPI_Datatype type_of(mr_number number)
@@ -28,6 +37,17 @@ static MPI_Op op_of(mr_combine combine)
                                        : MPI_BOR;
 }
 
+static void reduce_piece(mr_comm *comm, void *numbers, uint64_t count, MPI_Datatype type, MPI_Op op)
+{
+    MPI_Request request;
+    if (!is_patient(comm, count * 8)) {
+        MPI_Allreduce(MPI_IN_PLACE, numbers, (int)count, type, op, comm->world);
+        return;
+    }
+    MPI_Iallreduce(MPI_IN_PLACE, numbers, (int)count, type, op, comm->world, &request);
+    mr_post_wait_for_mpi(comm->office, &request);
+}
+
 static void reduce(mr_comm *comm, void *numbers, uint64_t count, MPI_Datatype type, MPI_Op op,
                    uint64_t piece)
 {
@@ -35,7 +55,7 @@ static void reduce(mr_comm *comm, void *numbers, uint64_t count, MPI_Datatype ty
     uint64_t most = piece / 8 ? least(piece / 8, INT_MAX) : 1;
     while (count > 0) {
         uint64_t now = least(count, most);
-        MPI_Allreduce(MPI_IN_PLACE, at, (int)now, type, op, comm->world);
+        reduce_piece(comm, at, now, type, op);
         at += now * 8;
         count -= now;
     }
@@ -81,13 +101,24 @@ void mr_vector_reduce(mr_comm *comm, void *numbers, uint64_t count, mr_number nu
     order_to_doubles(numbers, count);
 }
 
+static void broadcast_piece(mr_comm *comm, int from, void *bytes, uint64_t size)
+{
+    MPI_Request request;
+    if (!is_patient(comm, size)) {
+        MPI_Bcast(bytes, (int)size, MPI_BYTE, from, comm->world);
+        return;
+    }
+    MPI_Ibcast(bytes, (int)size, MPI_BYTE, from, comm->world, &request);
+    mr_post_wait_for_mpi(comm->office, &request);
+}
+
 void mr_vector_broadcast(mr_comm *comm, int from, void *bytes, uint64_t size, uint64_t piece)
 {
     unsigned char *at = bytes;
     uint64_t most = least(piece ? piece : MR_VECTOR_SENT, INT_MAX);
     while (size > 0) {
         uint64_t now = least(size, most);
-        MPI_Bcast(at, (int)now, MPI_BYTE, from, comm->world);
+        broadcast_piece(comm, from, at, now);
         at += now;
         size -= now;
     }
@@ -101,8 +132,15 @@ static void gather_at_once(mr_comm *comm, unsigned char *bytes, const uint64_t *
         counts[rank] = (int)(starts[rank + 1] - starts[rank]);
         places[rank] = (int)(starts[rank] - starts[0]);
     }
-    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_BYTE, bytes + starts[0], counts, places, MPI_BYTE,
-                   comm->world);
+    bytes += starts[0];
+    if (!is_patient(comm, starts[comm->size] - starts[0])) {
+        MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_BYTE, bytes, counts, places, MPI_BYTE, comm->world);
+        return;
+    }
+    MPI_Request request;
+    MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_BYTE, bytes, counts, places, MPI_BYTE, comm->world,
+                    &request);
+    mr_post_wait_for_mpi(comm->office, &request);
 }
 
 void mr_vector_gather(mr_comm *comm, void *bytes, const uint64_t *starts, uint64_t piece)

@@ -91,22 +91,37 @@ static mr_status wait_in_line(mr_queue *queue, mr_sync_hand *hand, mr_queue_gett
     return outcome == WAITS ? status : (mr_status)(outcome - 1);
 }
 
+/* Has lined up. */
+static mr_status wait(mr_queue *queue, mr_sync_hand *hand, mr_queue_getter *getter, double seconds)
+{
+    mr_status status = MR_CLOSED;
+    if (mr_sync_enter(&queue->object)) {
+        status = wait_in_line(queue, hand, getter, seconds);
+        mr_sync_leave(&queue->object);
+    } else
+        leave(queue, getter);
+    return status;
+}
+
 static mr_status get(mr_queue *queue, mr_sync_hand *hand, mr_item *item, double seconds)
 {
     mr_queue_getter getter = {.item = item};
+    uint64_t more = 0;
     pthread_mutex_lock(&queue->in);
     const bool has_some = queue->inbox.first, is_drained = queue->is_drained;
     if (has_some)
         mr_queue_pieces_take(queue, &queue->inbox, item);
-    else if (!is_drained)
+    else if (!is_drained) {
         line_up(queue, &getter);
-    const uint64_t more = what_to_ask(queue), recalls = queue->recalls;
+        more = what_to_ask(queue);
+    }
+    const uint64_t recalls = queue->recalls;
     pthread_mutex_unlock(&queue->in);
     if (has_some || is_drained)
         return has_some ? MR_OK : MR_CLOSED;
     mr_sync_flush(queue->object.room, hand);
     ask(queue, more, recalls);
-    return wait_in_line(queue, hand, &getter, seconds);
+    return wait(queue, hand, &getter, seconds);
 }
 
 mr_status mr_queue_get(mr_queue *queue, mr_item *item, double seconds)
@@ -117,12 +132,8 @@ mr_status mr_queue_get(mr_queue *queue, mr_item *item, double seconds)
         return MR_NO_MEMORY;
     if (mr_post_stopped(queue->object.post))
         return MR_FAILED;
-    if (!mr_sync_enter(&queue->object))
-        return MR_CLOSED;
     atomic_fetch_add_explicit(&queue->object.counts.operations, 1, memory_order_relaxed);
-    mr_status status = get(queue, hand, item, seconds);
-    mr_sync_leave(&queue->object);
-    return status;
+    return get(queue, hand, item, seconds);
 }
 
 /* ---- What home says ---- */

@@ -199,7 +199,11 @@ static mr_status wait_for_credit(mr_queue *queue, mr_sync_hand *hand, uint64_t c
     pthread_mutex_unlock(&queue->out);
     mr_queue_flush(&queue->object);
     send_want(queue, &w);
-    mr_status status = mr_sync_wait(&queue->object, hand, may_put, &putter, deadline);
+    mr_status status = MR_CLOSED;
+    if (mr_sync_enter(&queue->object)) {
+        status = mr_sync_wait(&queue->object, hand, may_put, &putter, deadline);
+        mr_sync_leave(&queue->object);
+    }
     pthread_mutex_lock(&queue->out);
     if (!leave_line(queue, &putter))
         return MR_OK;
@@ -274,15 +278,9 @@ mr_status mr_queue_put(mr_queue *queue, mr_bytes item, double seconds)
             return MR_NO_MEMORY;
         mr_queue_page_append(own, item);
     }
-    if (!mr_sync_enter(&queue->object)) {
-        if (own)
-            mr_queue_page_drop(own);
-        return MR_CLOSED;
-    }
     atomic_fetch_add_explicit(&queue->object.counts.operations, 1, memory_order_relaxed);
     hand->has_put = true;
     mr_status status = put(queue, hand, item, own, seconds);
-    mr_sync_leave(&queue->object);
     if (own && status != MR_OK)
         mr_queue_page_drop(own);
     return status;

@@ -14,9 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WATCH_NANOSECONDS 5000000
-#define FOREVER           1e9  /* seconds that kernels may take to notice that all is over, */
-#define GRACE             10.0 /* and after a failure */
+#define FOREVER 1e9  /* seconds that kernels may take to notice that all is over, */
+#define GRACE   10.0 /* and after a failure */
 
 /* ---- The run's memory ---- */
 
@@ -45,16 +44,11 @@ static void destroy(void *context)
     free(run->beggars);
     mr_memory_free(run->tops, run->top_room * sizeof *run->tops);
     mr_memory_free(run->found, run->found_size);
-    pthread_mutex_destroy(&run->watching);
-    pthread_cond_destroy(&run->watched);
     free(run);
 }
 
 static void end_crew(fork_run *run, double grace)
 {
-    pthread_mutex_lock(&run->watching);
-    pthread_cond_signal(&run->watched);
-    pthread_mutex_unlock(&run->watching);
     if (!mr_crew_end(&run->crew, grace))
         run->has_strays = true;
 }
@@ -64,6 +58,18 @@ static void halt(void *context)
     fork_run *run = context;
     mr_fork_halt(run);
     end_crew(run, GRACE);
+}
+
+/* Signals, and that the job is stopping elsewhere, have to reach kernels that run for long. */
+static void watch(void *context)
+{
+    fork_run *run = context;
+    mr_error error;
+    error.code = MR_OK;
+    if (mr_signals_check(&error) != MR_OK)
+        mr_post_stop(run->post);
+    if (mr_post_stopped(run->post))
+        mr_fork_halt(run);
 }
 
 static mr_fork *make_hand(fork_run *run, unsigned thread)
@@ -115,7 +121,8 @@ static void check(mr_job *job, const mr_fork_join *how)
 
 static mr_status open_run(mr_job *job, const mr_fork_join *how, mr_post *post, fork_run **result)
 {
-    static const mr_post_room room = {.handler = mr_fork_handle, .halt = halt, .destroy = destroy};
+    static const mr_post_room room = {
+        .handler = mr_fork_handle, .halt = halt, .destroy = destroy, .tick = watch};
     check(job, how);
     MR_TRY(mr_job_agree(job));
     fork_run *run = calloc(1, sizeof *run);
@@ -130,8 +137,6 @@ static mr_status open_run(mr_job *job, const mr_fork_join *how, mr_post *post, f
     run->rank = mr_comm_rank(job->comm);
     run->ranks = mr_comm_size(job->comm);
     run->threads = job->threads;
-    pthread_mutex_init(&run->watching, NULL);
-    pthread_cond_init(&run->watched, NULL);
     fill(run);
     mr_fork_search_begin(run);
     mr_status status = mr_job_agree(job);
@@ -158,35 +163,6 @@ static mr_status close_run(fork_run *run)
 
 /* ---- The work ---- */
 
-/* Signals, and that the job is stopping elsewhere, have to reach kernels that run for long. */
-static void watch(fork_run *run)
-{
-    mr_error error = {.code = MR_OK};
-    pthread_mutex_lock(&run->watching);
-    while (!atomic_load(&run->over)) {
-        struct timespec moment;
-        clock_gettime(CLOCK_REALTIME, &moment);
-        moment.tv_nsec += WATCH_NANOSECONDS;
-        moment.tv_sec += moment.tv_nsec / 1000000000;
-        moment.tv_nsec %= 1000000000;
-        pthread_cond_timedwait(&run->watched, &run->watching, &moment);
-        if (mr_signals_check(&error) != MR_OK)
-            mr_post_stop(run->post);
-        if (mr_post_stopped(run->post))
-            mr_fork_halt(run);
-    }
-    pthread_mutex_unlock(&run->watching);
-}
-
-static void work_beside(void *context, unsigned thread)
-{
-    fork_run *run = context;
-    if (thread == run->threads)
-        watch(run);
-    else
-        mr_fork_work(run, thread);
-}
-
 static mr_status agree(fork_run *run)
 {
     fork_lock_take(&run->failing);
@@ -204,7 +180,7 @@ static mr_status work(fork_run *run)
     mr_fork_top_deal(run);
     if (!has_pieces)
         mr_fork_send_done(run);
-    if (mr_crew_start(&run->crew, 1, run->threads, work_beside, run, &error) != MR_OK)
+    if (mr_crew_start(&run->crew, 1, run->threads - 1, mr_fork_work, run, &error) != MR_OK)
         mr_fork_no_memory(run->hands[0], &error);
     mr_fork_work(run, 0);
     bool failed = run->error.code != MR_OK || mr_post_stopped(run->post);

@@ -20,7 +20,6 @@
 
 #include <mapred/fork.h>
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 /* ---- A short lock, which gives way to whoever holds it (fork_deque.c) ---- */
@@ -172,8 +171,6 @@ struct fork_run {
     mr_fork **hands; /* the threads, and behind them the one for letters */
     mr_crew *crew;
     bool has_strays;
-    pthread_mutex_t watching; /* of the thread that looks for signals */
-    pthread_cond_t watched;
 
     mr_fork_signs signs;
     atomic_bool over;      /* threads end */

@@ -55,6 +55,13 @@ class Errors(Case):
             run = self.plugin(ranks, at, "error", waits[i])
             self.check(run, ranks, 3, f"does not like it: rank {at}$")
 
+    def test_others_wait_for_tasks(self):
+        """Also where a task never ends, and its thread has to be left behind."""
+        for waits in ("patient", "endless"):
+            for ranks, at in ((2, 0), (3, 2)):
+                run = self.plugin(ranks, at, "error", waits)
+                self.check(run, ranks, 3, f"does not like it: rank {at}$")
+
     def test_it_does_not_say_why(self):
         for ranks, at in PLACES[:2]:
             run = self.plugin(ranks, at, "silent", "queue")
@@ -86,19 +93,25 @@ class Crashes(Case):
 
     watched = False
 
-    def check_crash(self, run, at, says):
-        self.assertEqual((run.codes.get(at, run.code), len(run.messages)), (1, 1), run)
+    def check_crash(self, run, says):
+        self.assertEqual((run.code, len(run.messages)), (1, 1), run)
         self.assertRegex(run.messages[0], says, run)
 
     def test_driver(self):
         for ranks, at in PLACES[::2]:
             run = self.plugin(ranks, at, "crash", "queue")
-            self.check_crash(run, at, rf"^mapred: crashed outside kernels: rank {at} \(.*\): failures: SIGSEGV")
+            self.check_crash(run, rf"^mapred: crashed outside kernels: rank {at} \(.*\): failures: SIGSEGV")
 
     def test_task(self):
+        for ranks in (0, 3):
+            run = self.plugin(ranks, 0, "task", "patient")
+            self.check_crash(run, r"^mapred: kernel crashed: rank \d \(.*\), thread \d+: failures: SIGSEGV"
+                                     ".* while working on task crash 0: ")
+
+    def test_inside(self):
         for ranks, at in PLACES[:2]:
             run = self.inside(ranks, at, "crash")
-            self.check_crash(run, at, rf"^mapred: kernel crashed: rank {at} \(.*\): failing: SIGSEGV.* "
+            self.check_crash(run, rf"^mapred: kernel crashed: rank {at} \(.*\): failing: SIGSEGV.* "
                                       "while working on task square 17: run it under gdb")
 
 
@@ -121,7 +134,7 @@ class Signals(Case):
         self.assertEqual((self.read("old.txt"), self.visible()), (b"old\n", ["old.txt"]))
 
     def test_alone(self):
-        for number, waits in ((signal.SIGINT, "queue"), (signal.SIGTERM, "event")):
+        for number, waits in ((signal.SIGINT, "queue"), (signal.SIGTERM, "endless")):
             process = self.begin(0, waits)
             process.send_signal(number)
             self.check_end(process, number.name)

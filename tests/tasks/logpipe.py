@@ -78,15 +78,14 @@ class Logpipe(drive.Case):
         logs, names = self.logs(30, 0, 9000, 1, 4000)
         rows, malformed, count = oracle(logs)
         self.assertGreater(malformed, 100)
-        for ranks in (0, 2, 3, 4):
-            for threads in (1, 2):
-                more = ["-t", threads, "--report", "r.json", *names]
-                got = self.good(["logpipe", *more], ranks)
-                self.same(got, b"".join(rows), (ranks, threads))
-                counters = json.loads(self.read("r.json"))["counters"]
-                self.assertEqual(counters["lines"], count)
-                self.assertEqual(counters["malformed"], malformed)
-                self.assertEqual(counters["kept"], len(rows))
+        for ranks, threads in ((0, 1), (0, 2), (2, 1), (3, 2), (4, 1)):
+            more = ["-t", threads, "--report", "r.json", *names]
+            got = self.good(["logpipe", *more], ranks)
+            self.same(got, b"".join(rows), (ranks, threads))
+            counters = json.loads(self.read("r.json"))["counters"]
+            self.assertEqual(counters["lines"], count)
+            self.assertEqual(counters["malformed"], malformed)
+            self.assertEqual(counters["kept"], len(rows))
 
     def test_what_is_asked_for(self):
         logs, names = self.logs(50, 3000)

@@ -445,7 +445,7 @@ static mr_status work(mr_stage *stage, mr_bytes item)
 {
     const state *s = mr_stage_context(stage);
     const bool is_it = number_of(item) == s->at;
-    if (s->started && number_of(item) == 5)
+    if (s->started && (s->at < 0 ? number_of(item) == 0 : is_it))
         close(open(s->started, O_CREAT | O_WRONLY, 0600));
     if (is_it && strcmp(s->what, "fail") == 0)
         return mr_stage_fail(stage, MR_BAD_INPUT, "this is not what it should be");

@@ -43,32 +43,32 @@ class Pipeline(drive.Case):
                     ("exec >&-; cat >/dev/null", b""), ("yes | head -n 100000", b"y\n" * 100000))
         each = (("cat", few), ("cat; echo; echo x", b"".join(b"%d\nx\n\n" % i for i in range(30))), ("true", b"\n" * 30),
                 ("cat >/dev/null; head -c 300000 /dev/zero | tr '\\0' z", (b"z" * 300000 + b"\n") * 30))
-        for ranks, threads in ((0, 1), (0, 2), (3, 1)):
+        for ranks, threads in ((0, 2), (3, 1)):
             for command, want in in_order[:: 1 if ranks == 0 else 2]:
                 args = self.plugin("line", "--command", command, "--items", 200000, "-t", threads)
                 self.same(self.good(args, ranks), want, (command, ranks))
-            for command, want in each:
+            for command, want in each[:: 1 if ranks == 0 else 3]:
                 args = self.plugin("each", "--command", command, "--items", 30, "-t", threads)
                 self.same(self.good(args, ranks), want, (command, ranks))
 
     def test_commands_that_fail(self):
-        for ranks in (0, 3):
-            for what in ("each", "line"):
-                for command, naming in (
-                    ("cat; echo one >&2; echo two >&2; exit 3", "exit code 3: two"),
-                    ("kill -9 $$", "signal 9"),
-                    ("nosuchcommand", "exit code 127"),
-                ):
-                    args = self.plugin(what, "--command", command, "--items", 20, "-t", 2)
-                    self.assertIn("stage failed: shell, item ", self.bad(1, naming, args, ranks))
+        commands = (
+            ("cat; echo one >&2; echo two >&2; exit 3", "exit code 3: two"),
+            ("kill -9 $$", "signal 9"),
+            ("nosuchcommand", "exit code 127"),
+        )
+        for ranks, what, some in ((0, "each", 3), (0, "line", 3), (3, "each", 1), (3, "line", 1)):
+            for command, naming in commands[:some]:
+                args = self.plugin(what, "--command", command, "--items", 20, "-t", 2)
+                self.assertIn("stage failed: shell, item ", self.bad(1, naming, args, ranks))
         args = self.plugin("each", "--command", "read n; test $n != 7", "--items", 20)
         self.bad(1, "stage failed: shell, item 7: ", args)
 
     def test_stages_that_fail(self):
-        for ranks, threads in POINTS:
+        for ranks, threads in POINTS[1:]:
             args = ["--at", 717, "--items", 20000, "-t", threads]
             self.bad(3, "stage failed: work, item 717: this is not", self.plugin("fail", *args), ranks)
-            self.bad(1, "stage failed: work, item 717: ", self.plugin("status", *args), ranks)
+        self.bad(1, "stage failed: work, item 717: ", self.plugin("status", *args), ranks)
 
     def test_crash(self):
         for ranks, threads in ((0, 1), (0, 2), (3, 1)):
@@ -104,7 +104,7 @@ class Pipeline(drive.Case):
         self.assertEqual(left.stdout, b"")
 
     def test_workers(self):
-        for ranks, threads, workers in ((0, 2, 1), (0, 2, 2), (0, 2, 0), (3, 2, 1), (2, 2, 0)):
+        for ranks, threads, workers in ((0, 2, 1), (0, 2, 0), (3, 2, 1), (2, 2, 0)):
             args = self.plugin("who", "--workers", workers, "--items", 120, "-t", threads)
             lines = self.good(args, ranks).decode().split("\n")
             self.assertEqual(len(lines), 122)
@@ -118,7 +118,7 @@ class Pipeline(drive.Case):
 
     def test_flood(self):
         """A kernel that puts far more for one item than may be under way: it goes on in parts."""
-        for ranks, threads in POINTS:
+        for ranks, threads in POINTS[::2]:
             args = self.plugin("flood", "--at", 5, "--size", 300000, "--items", 200, "--room", 100000, "-t", threads)
             want = numbers(5) + b"5\n" * 300001 + numbers(200)[12:]
             self.same(self.good(args, ranks), want, (ranks, threads))

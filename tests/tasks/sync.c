@@ -697,7 +697,7 @@ static mr_status deadlock(mr_job *job)
     return mr_lock_close(&b);
 }
 
-/* Rank 0 has a lock and does something else for three seconds, while others wait for it. */
+/* Rank 0 has a lock and does something else for a while, while others wait for it. */
 static mr_status slow(mr_job *job)
 {
     mr_lock *lock;
@@ -706,7 +706,7 @@ static mr_status slow(mr_job *job)
         MR_TRY(mr_lock_acquire(lock, MR_FOREVER));
     MR_TRY(mr_job_agree(job));
     if (mr_job_rank(job) == 0)
-        usleep(2500000);
+        usleep(1500000);
     else
         MR_TRY(mr_lock_acquire(lock, MR_FOREVER));
     MR_TRY(mr_lock_release(lock));

@@ -269,5 +269,5 @@ class Trips(Case):
 
 
 if __name__ == "__main__":
-    del sys.argv[2:3]  # where plugins are: it needs none
+    sys.argv.pop()  # where plugins are: it needs none
     drive.main()
