@@ -45,10 +45,8 @@ static void handle_tasks(mr_pool *pool, int from, mr_bytes letter)
         at += sizeof head + head.block_size;
     }
     pthread_mutex_unlock(&pool->lock);
-    if (error.code != MR_OK) {
-        mr_pool_note(pool, error.code, error.text, UINT64_MAX);
-        mr_post_stop(pool->post);
-    }
+    if (error.code != MR_OK)
+        mr_post_fail(pool->post, &error);
 }
 
 /* ---- News of our own ---- */
