@@ -157,7 +157,7 @@ static void take_answer(const answer *a)
 void mr_sync_answer(mr_sync_object *object, const mr_sync_asker *who, mr_status status,
                     int64_t first, int64_t second)
 {
-    const answer a = {who->hand, who->ticket, {first, second}, status, 0};
+    const answer a = {who->hand, who->ticket, {first, second}, (int32_t)status, 0};
     if (who->rank == object->room->rank)
         take_answer(&a);
     else

@@ -308,7 +308,8 @@ static void granted(mr_queue *queue, uint64_t credit, bool is_hungry)
 {
     pthread_mutex_lock(&queue->out);
     queue->credit += credit;
-    queue->has_asked = queue->is_refused = false;
+    if (is_hungry)
+        queue->is_hungry = true;
     queue->is_hungry |= is_hungry;
     serve_putters(queue);
     want w = {0};

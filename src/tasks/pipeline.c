@@ -19,7 +19,7 @@
 
 /* ---- Stopping and waiting ---- */
 
-mr_status pipe_fail(pipeline *p, mr_status status, const char *format, ...)
+mr_status mr_pipeline_fail(pipeline *p, mr_status status, const char *format, ...)
 {
     char text[MR_ERROR_TEXT];
     va_list arguments;
@@ -33,7 +33,7 @@ mr_status pipe_fail(pipeline *p, mr_status status, const char *format, ...)
     return status;
 }
 
-bool pipe_is_stopped(pipeline *p)
+bool mr_pipeline_is_stopped(pipeline *p)
 {
     mr_error error;
     error.code = MR_OK;
@@ -56,7 +56,7 @@ static bool has_changed(void *context)
     return atomic_load(&a->pipe->changes) != a->changes || atomic_load(&a->pipe->is_over);
 }
 
-void pipe_await(pipeline *p, unsigned long changes)
+void mr_pipeline_await(pipeline *p, unsigned long changes)
 {
     awaited a = {p, changes};
     mr_post_wait(p->post, has_changed, &a, MR_POST_NEVER);
@@ -97,13 +97,13 @@ static mr_status check_plan(const mr_pipeline *plan, unsigned *count, mr_error *
 
 static void free_pipe(pipeline *p)
 {
-    pipe_close_stages(p);
-    pipe_away_free(p);
+    mr_pipeline_close_stages(p);
+    mr_pipeline_away_free(p);
     for (pipe_seat *seat; (seat = p->seats);) {
         p->seats = seat->next;
         free(seat);
     }
-    pipe_pages_free(p);
+    mr_pipeline_pages_free(p);
     free(p->others);
     pthread_mutex_destroy(&p->lock);
     pthread_mutex_destroy(&p->pages);
@@ -139,7 +139,7 @@ static void set_sizes(pipeline *p)
     p->page_size = share < SMALLEST_PAGE ? SMALLEST_PAGE : share < PIPE_PAGE ? share : PIPE_PAGE;
     for (unsigned s = 0; s <= p->stage_count; s++) {
         atomic_store(&p->paces[s].most, 1);
-        p->lines[s].limit = s ? p->stages[s - 1].workers : 0;
+        p->lines[s].limit = pipe_in_order(p, s) ? 0 : p->stages[s - 1].workers;
     }
 }
 
@@ -201,7 +201,7 @@ static mr_status open_pipe(mr_job *job, const mr_pipeline *plan, pipeline **resu
     mr_status status = mr_job_agree(job);
     if (status == MR_OK) {
         p->post = post;
-        const mr_post_room room = {pipe_letter, halt, destroy};
+        const mr_post_room room = {mr_pipeline_letter, halt, destroy, NULL};
         status = mr_post_box_open(post, &room, p, &p->box, job->error);
         if (status == MR_OK) {
             *result = p;
@@ -220,16 +220,16 @@ static void work_home(pipe_seat *seat, bool is_main)
 {
     pipeline *p = seat->pipe;
     unsigned long changes;
-    while (!atomic_load(&p->is_over) && !pipe_is_stopped(p)) {
-        if (pipe_run_one(seat, &changes)) {
+    while (!atomic_load(&p->is_over) && !mr_pipeline_is_stopped(p)) {
+        if (mr_pipeline_run_one(seat, &changes)) {
             if (p->ranks > 1)
                 mr_post_poll(p->post);
             continue;
         }
-        if (is_main && pipe_all_done(p))
+        if (is_main && mr_pipeline_all_done(p))
             return;
         atomic_fetch_add(&p->idle, 1);
-        pipe_await(p, changes);
+        mr_pipeline_await(p, changes);
         atomic_fetch_sub(&p->idle, 1);
     }
 }
@@ -237,14 +237,14 @@ static void work_home(pipe_seat *seat, bool is_main)
 static void work(void *context, unsigned thread)
 {
     pipeline *p = context;
-    pipe_seat *seat = pipe_seat_new(p, thread, 0);
+    pipe_seat *seat = mr_pipeline_seat_new(p, thread, 0);
     if (!seat)
         return;
     if (p->rank != 0)
-        pipe_work_away(seat);
+        mr_pipeline_work_away(seat);
     else {
         if (thread == 0)
-            pipe_run_source(seat);
+            mr_pipeline_run_source(seat);
         work_home(seat, thread == 0);
     }
 }
@@ -256,11 +256,11 @@ static void run(pipeline *p)
     work(p, 0);
     mr_crash_thread_end();
     if (p->rank == 0 && !mr_post_stopped(p->post))
-        pipe_tell_end(p);
+        mr_pipeline_tell_end(p);
     end_crew(p);
     p->seconds = mr_clock_now() - p->start;
     if (!p->is_left)
-        pipe_close_stages(p);
+        mr_pipeline_close_stages(p);
     if (p->error.code != MR_OK)
         mr_error_set(p->job->error, p->error.code, "%s", p->error.text);
 }
@@ -275,7 +275,7 @@ static mr_status close_pipe(pipeline *p)
                      p->plan.name);
         return mr_job_agree(job);
     }
-    const mr_status status = pipe_report(p);
+    const mr_status status = mr_pipeline_report(p);
     destroy(p);
     return status;
 }

@@ -42,12 +42,12 @@ static bool append(pipeline *p, pipe_page **page, mr_bytes bytes)
 {
     const size_t have = *page ? (*page)->size : 0;
     if (!*page || bytes.size > (*page)->capacity - have) {
-        pipe_page *larger = pipe_page_get(p, have ? 2 * (have + bytes.size) : bytes.size);
+        pipe_page *larger = mr_pipeline_page_get(p, have ? 2 * (have + bytes.size) : bytes.size);
         if (!larger)
             return false;
         if (have)
             memcpy(larger->bytes, (*page)->bytes, have);
-        pipe_page_give(p, *page);
+        mr_pipeline_page_give(p, *page);
         *page = larger;
     }
     if (bytes.size)
@@ -118,8 +118,8 @@ static int find_rank(pipeline *p)
 
 static void hand_over(pipeline *p, pipe_batch *batch, int rank, errand *e)
 {
-    pipe_take_from_line(p, batch);
-    pipe_count(p, batch);
+    mr_pipeline_take_from_line(p, batch);
+    mr_pipeline_count(p, batch);
     batch->state = PIPE_AWAY;
     batch->rank = rank;
     p->others[rank].away++;
@@ -167,8 +167,9 @@ static bool find_dropped(pipeline *p, errand *e)
 static bool find_parked(pipeline *p, errand *e)
 {
     for (pipe_batch *b = p->parked ? p->oldest : NULL; b; b = b->newer)
-        if (b->is_parked && (atomic_load(&b->is_dropped) ||
-                             (pipe_has_room(p, b, p->page_size) && pipe_count(p, b)))) {
+        if (b->is_parked &&
+            (atomic_load(&b->is_dropped) ||
+             (mr_pipeline_has_room(p, b, p->page_size) && mr_pipeline_count(p, b)))) {
             b->is_parked = false;
             p->parked--;
             p->others[b->rank].parked--;
@@ -187,10 +188,10 @@ static void run_errand(pipeline *p, const errand *e)
     }
     const size_t size = offsetof(head, most) + (p->stage_count + 1) * sizeof(uint32_t);
     send_page(p, e->rank, WORK_PIECE, WORK, (mr_bytes){(const char *)&e->head, size}, e->page);
-    pipe_page_give(p, e->page);
+    mr_pipeline_page_give(p, e->page);
 }
 
-void pipe_send_errands(pipeline *p)
+void mr_pipeline_send_errands(pipeline *p)
 {
     errand e;
     while (p->ranks > 1) {
@@ -203,7 +204,7 @@ void pipe_send_errands(pipeline *p)
     }
 }
 
-void pipe_tell_end(pipeline *p)
+void mr_pipeline_tell_end(pipeline *p)
 {
     for (int rank = 1; rank < p->ranks; rank++)
         send_word(p, rank, END, 0, 0);
@@ -234,20 +235,21 @@ static void come_home(pipeline *p, pipe_batch *batch)
 static void take_result(pipeline *p, pipe_batch *batch, const head *h, pipe_page *page)
 {
     for (unsigned s = batch->stage; s < h->stage; s++)
-        pipe_measure(p, s, h->notes[s - batch->stage].items, h->notes[s - batch->stage].seconds);
+        mr_pipeline_measure(p, s, h->notes[s - batch->stage].items,
+                            h->notes[s - batch->stage].seconds);
     come_home(p, batch);
     batch->first = h->first;
-    pipe_done(p, batch, h->stage, page, h->flags & HAS_ENOUGH);
+    mr_pipeline_done(p, batch, h->stage, page, h->flags & HAS_ENOUGH);
 }
 
 static void take_part(pipeline *p, pipe_batch *batch, const head *h, pipe_page *page)
 {
-    pipe_insert(p, batch, page, h->stage, h->first, false);
+    mr_pipeline_insert(p, batch, page, h->stage, h->first, false);
     pthread_mutex_lock(&p->lock);
     batch->is_parked = true;
     p->parked++;
     p->others[batch->rank].parked++;
-    pipe_uncount(p, batch);
+    mr_pipeline_uncount(p, batch);
     pthread_mutex_unlock(&p->lock);
     pipe_changed(p);
 }
@@ -256,13 +258,13 @@ static void take_back(pipeline *p, pipe_batch *batch, pipe_page *page)
 {
     come_home(p, batch);
     if (atomic_load(&batch->is_dropped)) {
-        pipe_done(p, batch, batch->stage, page, false);
+        mr_pipeline_done(p, batch, batch->stage, page, false);
         return;
     }
     pthread_mutex_lock(&p->lock);
     batch->page = page;
-    pipe_uncount(p, batch);
-    pipe_ready(p, batch);
+    mr_pipeline_uncount(p, batch);
+    mr_pipeline_ready(p, batch);
     pthread_mutex_unlock(&p->lock);
     pipe_changed(p);
 }
@@ -283,7 +285,7 @@ static void take_home(pipeline *p, uint32_t kind, const head *h, mr_bytes rest)
         take_part(p, batch, h, page);
     else
         take_back(p, batch, page);
-    pipe_send_errands(p);
+    mr_pipeline_send_errands(p);
 }
 
 /* ---- Other ranks: what comes ---- */
@@ -302,7 +304,7 @@ static pipe_batch *expected(pipeline *p, const head *h)
 {
     pipe_batch *batch = take_from(&p->incoming, h->serial);
     if (!batch && !(batch = calloc(1, sizeof *batch))) {
-        pipe_fail(p, MR_NO_MEMORY, "out of memory: a pipeline");
+        mr_pipeline_fail(p, MR_NO_MEMORY, "out of memory: a pipeline");
         return NULL;
     }
     batch->serial = h->serial;
@@ -361,7 +363,7 @@ static void drop(pipeline *p, uint64_t serial)
     batch->page->size = 0;
     batch->page->count = 0;
     send_result(p, batch, &h, batch->page);
-    pipe_free(p, batch);
+    mr_pipeline_free(p, batch);
 }
 
 static void give_leave(pipeline *p, uint64_t serial)
@@ -396,7 +398,7 @@ static size_t head_size(const pipeline *p, uint32_t kind, const head *h)
     return PLAIN_HEAD + (h->stage > batch->stage ? h->stage - batch->stage : 0) * sizeof(note);
 }
 
-void pipe_letter(void *context, int from, uint32_t kind, mr_bytes letter)
+void mr_pipeline_letter(void *context, int from, uint32_t kind, mr_bytes letter)
 {
     pipeline *p = context;
     head h = {0};
@@ -435,11 +437,11 @@ static bool run_stages(pipe_seat *seat, pipe_batch *batch, head *h)
     bool has_enough;
     do {
         page = NULL;
-        if (!pipe_run_stage(seat, batch, &page, &has_enough)) {
-            pipe_page_give(p, page);
+        if (!mr_pipeline_run_stage(seat, batch, &page, &has_enough)) {
+            mr_pipeline_page_give(p, page);
             return false;
         }
-        pipe_page_give(p, batch->page);
+        mr_pipeline_page_give(p, batch->page);
         batch->page = page;
         h->notes[h->stage++ - batch->origin_stage] = (note){seat->items, seat->seconds};
         h->flags |= has_enough ? HAS_ENOUGH : 0;
@@ -465,19 +467,19 @@ static void run_away(pipe_seat *seat, pipe_batch *batch)
     batch->stage = batch->origin_stage;
     if (!mr_post_stopped(p->post))
         send_result(p, batch, &h, batch->page);
-    pipe_free(p, batch);
+    mr_pipeline_free(p, batch);
 }
 
-void pipe_work_away(pipe_seat *seat)
+void mr_pipeline_work_away(pipe_seat *seat)
 {
     pipeline *p = seat->pipe;
     unsigned long changes;
-    while (!atomic_load(&p->is_over) && !pipe_is_stopped(p)) {
+    while (!atomic_load(&p->is_over) && !mr_pipeline_is_stopped(p)) {
         pipe_batch *batch = next_in_queue(p, &changes);
         if (batch)
             run_away(seat, batch);
         else
-            pipe_await(p, changes);
+            mr_pipeline_await(p, changes);
     }
 }
 
@@ -494,7 +496,7 @@ static void give_queue_back(pipeline *p)
         const head h = {
             .origin = batch->origin, .serial = batch->serial, .count = batch->page->count};
         send_page(p, 0, PIECE, BACK, (mr_bytes){(const char *)&h, PLAIN_HEAD}, batch->page);
-        pipe_free(p, batch);
+        mr_pipeline_free(p, batch);
     }
 }
 
@@ -527,7 +529,7 @@ static void block(pipeline *p, bool is_blocked)
         mr_post_wake(p->post);
 }
 
-mr_status pipe_part_away(mr_stage *stage, pipe_page *page)
+mr_status mr_pipeline_part_away(mr_stage *stage, pipe_page *page)
 {
     pipeline *p = stage->pipe;
     pipe_batch *batch = stage->batch;
@@ -536,7 +538,7 @@ mr_status pipe_part_away(mr_stage *stage, pipe_page *page)
                     .first = stage->put,
                     .count = page->count,
                     .stage = stage->number + 1};
-    if (atomic_load(&batch->is_dropped) || pipe_is_stopped(p))
+    if (atomic_load(&batch->is_dropped) || mr_pipeline_is_stopped(p))
         return MR_CANCELLED;
     atomic_store(&batch->has_leave, false);
     send_page(p, 0, PIECE, PART, (mr_bytes){(const char *)&h, PLAIN_HEAD}, page);
@@ -551,12 +553,12 @@ mr_status pipe_part_away(mr_stage *stage, pipe_page *page)
     return status != MR_OK || atomic_load(&batch->is_dropped) ? MR_CANCELLED : MR_OK;
 }
 
-void pipe_away_free(pipeline *p)
+void mr_pipeline_away_free(pipeline *p)
 {
     pipe_batch **lists[] = {&p->queue, &p->incoming, &p->working, &p->oldest};
     for (int i = 0; i < 4; i++)
         for (pipe_batch *batch; (batch = *lists[i]);) {
             *lists[i] = i == 3 ? batch->newer : batch->next;
-            pipe_free(p, batch);
+            mr_pipeline_free(p, batch);
         }
 }

@@ -47,7 +47,7 @@ static mr_status reserve(mr_stage *stage, heap *h, size_t more)
     const size_t capacity = 2 * h->capacity + more;
     char *data = mr_memory_resize(h->data, h->capacity, capacity, "a command's output", &error);
     if (!data)
-        return pipe_fail(stage->pipe, error.code, "%s", error.text);
+        return mr_pipeline_fail(stage->pipe, error.code, "%s", error.text);
     h->data = data;
     h->capacity = capacity;
     return MR_OK;
@@ -133,7 +133,7 @@ static void end_process(pipe_process *process)
     release(&process->from);
 }
 
-void pipe_command_kill(pipe_process **process)
+void mr_pipeline_command_kill(pipe_process **process)
 {
     if (!*process)
         return;
@@ -189,7 +189,7 @@ static void feed(pipe_process *process, mr_bytes *rest)
 
 static bool is_called_off(const mr_stage *stage)
 {
-    return pipe_is_stopped(stage->pipe) || atomic_load(&stage->batch->is_dropped);
+    return mr_pipeline_is_stopped(stage->pipe) || atomic_load(&stage->batch->is_dropped);
 }
 
 /* Each line that it wrote is an item; `all`: also the last one without an end. */
@@ -276,7 +276,7 @@ static mr_status run_process(mr_stage *stage, pipe_process *process, mr_bytes it
     return mr_stage_put(stage, (mr_bytes){process->from.data, process->from.size});
 }
 
-mr_status pipe_command_item(mr_stage *stage, mr_bytes item)
+mr_status mr_pipeline_command_item(mr_stage *stage, mr_bytes item)
 {
     pipe_process process;
     const mr_status status = run_process(stage, &process, item);
@@ -292,7 +292,7 @@ static mr_status process_of(mr_stage *stage)
         return MR_OK;
     stage->process = calloc(1, sizeof *stage->process);
     if (!stage->process)
-        return pipe_fail(stage->pipe, MR_NO_MEMORY, "out of memory: a command");
+        return mr_pipeline_fail(stage->pipe, MR_NO_MEMORY, "out of memory: a command");
     return start_process(stage, stage->process);
 }
 
@@ -309,7 +309,7 @@ static mr_status pour(mr_stage *stage, mr_bytes rest)
     return MR_OK;
 }
 
-mr_status pipe_command_feed(mr_stage *stage, mr_bytes item)
+mr_status mr_pipeline_command_feed(mr_stage *stage, mr_bytes item)
 {
     MR_TRY(process_of(stage));
     heap *to = &stage->process->to;
@@ -321,7 +321,7 @@ mr_status pipe_command_feed(mr_stage *stage, mr_bytes item)
     return to->size >= CHUNK ? pour(stage, (mr_bytes){to->data, to->size}) : MR_OK;
 }
 
-mr_status pipe_command_settle(mr_stage *stage)
+mr_status mr_pipeline_command_settle(mr_stage *stage)
 {
     pipe_process *process = stage->process;
     if (!process || stage->has_enough)
@@ -332,7 +332,7 @@ mr_status pipe_command_settle(mr_stage *stage)
     return put_lines(stage, process, false);
 }
 
-mr_status pipe_command_end(mr_stage *stage)
+mr_status mr_pipeline_command_end(mr_stage *stage)
 {
     mr_bytes nothing = {0};
     MR_TRY(process_of(stage));

@@ -26,7 +26,7 @@
 #define PIPE_STAGES 64                  /* at most */
 #define PIPE_PAGE   ((size_t)64 * 1024) /* bytes of a page at most, but for a larger item */
 #define PIPE_ITEMS  4096u               /* items of a page at most */
-#define PIPE_NESTED 8u                  /* see pipe_run_below */
+#define PIPE_NESTED 8u                  /* see run_below */
 
 /* ---- Pages of items (pipeline_page.c) ---- */
 
@@ -41,10 +41,10 @@ typedef struct pipe_page {
 typedef struct pipeline pipeline;
 
 /* NULL: no memory, and the pipeline has failed. `capacity`: at least; 0: an ordinary one. */
-pipe_page *pipe_page_get(pipeline *p, size_t capacity);
+pipe_page *mr_pipeline_page_get(pipeline *p, size_t capacity);
 /* Takes NULL. */
-void pipe_page_give(pipeline *p, pipe_page *page);
-void pipe_pages_free(pipeline *p);
+void mr_pipeline_page_give(pipeline *p, pipe_page *page);
+void mr_pipeline_pages_free(pipeline *p);
 
 static inline size_t pipe_item_room(size_t size)
 {
@@ -217,72 +217,73 @@ static inline void pipe_changed(pipeline *p)
 /* ---- pipeline.c ---- */
 
 /* The first error of this rank; ends the pipeline everywhere. Returns `status`. */
-mr_status pipe_fail(pipeline *p, mr_status status, const char *format, ...)
+mr_status mr_pipeline_fail(pipeline *p, mr_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Whether it was ended, here or elsewhere. Looks for signals too. */
-bool pipe_is_stopped(pipeline *p);
+bool mr_pipeline_is_stopped(pipeline *p);
 /* Waits until pipe_changed was called after `changes` was read. */
-void pipe_await(pipeline *p, unsigned long changes);
+void mr_pipeline_await(pipeline *p, unsigned long changes);
 
 /* ---- pipeline_order.c: rank 0 ---- */
 
-/* A batch that has come farthest, now running; NULL: none. `*changes` is for pipe_await then. With
- * `before` only one that is older than it, and the oldest of those; with `head` only the first of
- * all. */
-pipe_batch *pipe_take(pipeline *p, unsigned long *changes);
-pipe_batch *pipe_take_older(pipeline *p, const pipe_batch *before, bool head);
+/* A batch that has come farthest, now running; NULL: none. `*changes` is for mr_pipeline_await
+ * then. With `before` only one that is older than it, and the oldest of those; with `head` only the
+ * first of all. */
+pipe_batch *mr_pipeline_take(pipeline *p, unsigned long *changes);
+pipe_batch *mr_pipeline_take_older(pipeline *p, const pipe_batch *before, bool head);
 /* Puts a page into the list before `place`, NULL: at the end; it is ready for `stage`. */
-mr_status pipe_insert(pipeline *p, pipe_batch *place, pipe_page *page, unsigned stage,
-                      uint64_t first, bool is_end);
+mr_status mr_pipeline_insert(pipeline *p, pipe_batch *place, pipe_page *page, unsigned stage,
+                             uint64_t first, bool is_end);
 /* Its stage is done, and `page` what came of it. */
-void pipe_done(pipeline *p, pipe_batch *batch, unsigned stage, pipe_page *page, bool has_enough);
+void mr_pipeline_done(pipeline *p, pipe_batch *batch, unsigned stage, pipe_page *page,
+                      bool has_enough);
 /* Gives back what was taken, as it was; with the lock. */
-void pipe_ready(pipeline *p, pipe_batch *batch);
-void pipe_free(pipeline *p, pipe_batch *batch);
+void mr_pipeline_ready(pipeline *p, pipe_batch *batch);
+void mr_pipeline_free(pipeline *p, pipe_batch *batch);
 /* With the lock: no longer, or again, among those at work in its stage. */
-void pipe_uncount(pipeline *p, pipe_batch *batch);
-bool pipe_count(pipeline *p, pipe_batch *batch);
+void mr_pipeline_uncount(pipeline *p, pipe_batch *batch);
+bool mr_pipeline_count(pipeline *p, pipe_batch *batch);
 /* Whether there may be `bytes` more, put by `batch` (NULL: by the source). */
-bool pipe_has_room(const pipeline *p, const pipe_batch *batch, size_t bytes);
-bool pipe_all_done(pipeline *p);
-void pipe_take_from_line(pipeline *p, pipe_batch *batch);
+bool mr_pipeline_has_room(const pipeline *p, const pipe_batch *batch, size_t bytes);
+bool mr_pipeline_all_done(pipeline *p);
+void mr_pipeline_take_from_line(pipeline *p, pipe_batch *batch);
 
 /* ---- pipeline_stage.c ---- */
 
-pipe_seat *pipe_seat_new(pipeline *p, unsigned thread, unsigned depth);
+pipe_seat *mr_pipeline_seat_new(pipeline *p, unsigned thread, unsigned depth);
 /* Runs the batch's stage. True: *page is what came of it; false: it failed or was dropped. */
-bool pipe_run_stage(pipe_seat *seat, pipe_batch *batch, pipe_page **page, bool *has_enough);
-void pipe_run_source(pipe_seat *seat);
+bool mr_pipeline_run_stage(pipe_seat *seat, pipe_batch *batch, pipe_page **page, bool *has_enough);
+void mr_pipeline_run_source(pipe_seat *seat);
 /* Rank 0: takes and runs one batch. False: there was none. */
-bool pipe_run_one(pipe_seat *seat, unsigned long *changes);
+bool mr_pipeline_run_one(pipe_seat *seat, unsigned long *changes);
 /* `count` items took `seconds`. */
-void pipe_measure(pipeline *p, unsigned stage, uint64_t count, double seconds);
-void pipe_close_stages(pipeline *p);
+void mr_pipeline_measure(pipeline *p, unsigned stage, uint64_t count, double seconds);
+void mr_pipeline_close_stages(pipeline *p);
 
 /* ---- pipeline_away.c ---- */
 
-void pipe_letter(void *context, int from, uint32_t kind, mr_bytes letter);
+void mr_pipeline_letter(void *context, int from, uint32_t kind, mr_bytes letter);
 /* Rank 0: sends what other ranks could do, without the lock. */
-void pipe_send_errands(pipeline *p);
-void pipe_tell_end(pipeline *p);
+void mr_pipeline_send_errands(pipeline *p);
+void mr_pipeline_tell_end(pipeline *p);
 /* Others: works until the end; the part that a stage has put so far goes to rank 0. */
-void pipe_work_away(pipe_seat *seat);
-mr_status pipe_part_away(mr_stage *stage, pipe_page *page);
-void pipe_away_free(pipeline *p);
+void mr_pipeline_work_away(pipe_seat *seat);
+mr_status mr_pipeline_part_away(mr_stage *stage, pipe_page *page);
+void mr_pipeline_away_free(pipeline *p);
 
 /* ---- pipeline_command.c ---- */
 
-mr_status pipe_command_item(mr_stage *stage, mr_bytes item);
+mr_status mr_pipeline_command_item(mr_stage *stage, mr_bytes item);
 /* In order: of one process. `settle`: what was fed leaves. `end`: and all that comes is taken. */
-mr_status pipe_command_feed(mr_stage *stage, mr_bytes item);
-mr_status pipe_command_settle(mr_stage *stage);
-mr_status pipe_command_end(mr_stage *stage);
+mr_status mr_pipeline_command_feed(mr_stage *stage, mr_bytes item);
+mr_status mr_pipeline_command_settle(mr_stage *stage);
+mr_status mr_pipeline_command_end(mr_stage *stage);
 /* Ends a process that is still there. Takes NULL. */
-void pipe_command_kill(struct pipe_process **process);
+void mr_pipeline_command_kill(struct pipe_process **process);
 
 /* ---- pipeline_report.c ---- */
 
 /* Collective, after the work. */
-mr_status pipe_report(pipeline *p);
+mr_status mr_pipeline_report(pipeline *p);
 
 #endif

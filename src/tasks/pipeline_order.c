@@ -24,7 +24,7 @@ static bool is_its_turn(const pipe_batch *batch)
     return !batch->older || batch->older->stage > batch->stage;
 }
 
-void pipe_ready(pipeline *p, pipe_batch *batch)
+void mr_pipeline_ready(pipeline *p, pipe_batch *batch)
 {
     pipe_line *line = &p->lines[batch->stage];
     batch->state = PIPE_READY;
@@ -57,7 +57,7 @@ static void leave_line(pipe_line *line, pipe_batch *batch)
         line->last = before;
 }
 
-void pipe_take_from_line(pipeline *p, pipe_batch *batch)
+void mr_pipeline_take_from_line(pipeline *p, pipe_batch *batch)
 {
     pipe_line *line = &p->lines[batch->stage];
     if (pipe_in_order(p, batch->stage)) {
@@ -68,7 +68,7 @@ void pipe_take_from_line(pipeline *p, pipe_batch *batch)
     p->waiting--;
 }
 
-bool pipe_count(pipeline *p, pipe_batch *batch)
+bool mr_pipeline_count(pipeline *p, pipe_batch *batch)
 {
     pipe_line *line = &p->lines[batch->stage];
     if (batch->is_counted)
@@ -80,7 +80,7 @@ bool pipe_count(pipeline *p, pipe_batch *batch)
     return true;
 }
 
-void pipe_uncount(pipeline *p, pipe_batch *batch)
+void mr_pipeline_uncount(pipeline *p, pipe_batch *batch)
 {
     if (batch->is_counted)
         p->lines[batch->stage].running--;
@@ -98,9 +98,9 @@ static bool can_run(const pipeline *p, const pipe_batch *batch)
 static pipe_batch *start(pipeline *p, pipe_batch *batch)
 {
     if (batch) {
-        pipe_take_from_line(p, batch);
+        mr_pipeline_take_from_line(p, batch);
         batch->state = PIPE_RUNNING;
-        pipe_count(p, batch);
+        mr_pipeline_count(p, batch);
     }
     return batch;
 }
@@ -116,7 +116,7 @@ static pipe_batch *find(pipeline *p)
     return NULL;
 }
 
-pipe_batch *pipe_take(pipeline *p, unsigned long *changes)
+pipe_batch *mr_pipeline_take(pipeline *p, unsigned long *changes)
 {
     pthread_mutex_lock(&p->lock);
     pipe_batch *batch = start(p, find(p));
@@ -125,7 +125,7 @@ pipe_batch *pipe_take(pipeline *p, unsigned long *changes)
     return batch;
 }
 
-pipe_batch *pipe_take_older(pipeline *p, const pipe_batch *before, bool head)
+pipe_batch *mr_pipeline_take_older(pipeline *p, const pipe_batch *before, bool head)
 {
     pthread_mutex_lock(&p->lock);
     pipe_batch *batch = p->oldest;
@@ -166,10 +166,10 @@ static void unlink_batch(pipeline *p, pipe_batch *batch)
         p->newest = batch->older;
 }
 
-void pipe_free(pipeline *p, pipe_batch *batch)
+void mr_pipeline_free(pipeline *p, pipe_batch *batch)
 {
-    pipe_page_give(p, batch->page);
-    pipe_page_give(p, batch->incoming);
+    mr_pipeline_page_give(p, batch->page);
+    mr_pipeline_page_give(p, batch->incoming);
     free(batch);
 }
 
@@ -177,32 +177,32 @@ static void forget(pipeline *p, pipe_batch *batch)
 {
     unlink_batch(p, batch);
     p->under_way -= batch->bytes;
-    pipe_free(p, batch);
+    mr_pipeline_free(p, batch);
 }
 
 static void set_page(pipeline *p, pipe_batch *batch, pipe_page *page)
 {
-    pipe_page_give(p, batch->page);
+    mr_pipeline_page_give(p, batch->page);
     batch->page = page;
     p->under_way -= batch->bytes;
     batch->bytes = page->capacity + sizeof *page;
     p->under_way += batch->bytes;
 }
 
-bool pipe_has_room(const pipeline *p, const pipe_batch *batch, size_t bytes)
+bool mr_pipeline_has_room(const pipeline *p, const pipe_batch *batch, size_t bytes)
 {
     /* The source leaves half of it to stages that put more than they get. */
     const uint64_t limit = batch ? p->memory : p->memory / 2;
     return p->under_way + bytes <= limit || (batch ? !batch->older : !p->oldest);
 }
 
-mr_status pipe_insert(pipeline *p, pipe_batch *place, pipe_page *page, unsigned stage,
-                      uint64_t first, bool is_end)
+mr_status mr_pipeline_insert(pipeline *p, pipe_batch *place, pipe_page *page, unsigned stage,
+                             uint64_t first, bool is_end)
 {
     pipe_batch *batch = calloc(1, sizeof *batch);
     if (!batch) {
-        pipe_page_give(p, page);
-        return pipe_fail(p, MR_NO_MEMORY, "out of memory: a pipeline");
+        mr_pipeline_page_give(p, page);
+        return mr_pipeline_fail(p, MR_NO_MEMORY, "out of memory: a pipeline");
     }
     batch->stage = stage;
     batch->first = first;
@@ -211,12 +211,12 @@ mr_status pipe_insert(pipeline *p, pipe_batch *place, pipe_page *page, unsigned 
     const bool is_late = place ? atomic_load(&place->is_dropped) : atomic_load(&p->is_cut);
     if (is_late) {
         batch->page = page;
-        pipe_free(p, batch);
+        mr_pipeline_free(p, batch);
     } else {
         batch->serial = ++p->serial;
         link_before(p, batch, place);
         set_page(p, batch, page);
-        pipe_ready(p, batch);
+        mr_pipeline_ready(p, batch);
     }
     pthread_mutex_unlock(&p->lock);
     pipe_changed(p);
@@ -231,7 +231,7 @@ static void cut_after(pipeline *p, pipe_batch *batch)
     for (pipe_batch *at = batch->newer, *next; at; at = next) {
         next = at->newer;
         if (at->state == PIPE_READY) {
-            pipe_take_from_line(p, at);
+            mr_pipeline_take_from_line(p, at);
             forget(p, at);
         } else if (!atomic_exchange(&at->is_dropped, true) && at->state == PIPE_AWAY)
             p->dropped_away++;
@@ -246,11 +246,12 @@ static void call_next(pipeline *p, const pipe_batch *batch, unsigned passed)
         p->lines[passed].turn = next;
 }
 
-void pipe_done(pipeline *p, pipe_batch *batch, unsigned stage, pipe_page *page, bool has_enough)
+void mr_pipeline_done(pipeline *p, pipe_batch *batch, unsigned stage, pipe_page *page,
+                      bool has_enough)
 {
     pthread_mutex_lock(&p->lock);
     const unsigned passed = batch->stage;
-    pipe_uncount(p, batch);
+    mr_pipeline_uncount(p, batch);
     if (page)
         set_page(p, batch, page);
     if (has_enough && !atomic_load(&batch->is_dropped))
@@ -260,12 +261,12 @@ void pipe_done(pipeline *p, pipe_batch *batch, unsigned stage, pipe_page *page, 
     if (atomic_load(&batch->is_dropped) || stage > p->stage_count)
         forget(p, batch);
     else
-        pipe_ready(p, batch);
+        mr_pipeline_ready(p, batch);
     pthread_mutex_unlock(&p->lock);
     pipe_changed(p);
 }
 
-bool pipe_all_done(pipeline *p)
+bool mr_pipeline_all_done(pipeline *p)
 {
     pthread_mutex_lock(&p->lock);
     const bool is_done = p->source_ended && !p->oldest;

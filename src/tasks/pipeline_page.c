@@ -16,7 +16,7 @@ static pipe_page *take_spare(pipeline *p)
     return page;
 }
 
-pipe_page *pipe_page_get(pipeline *p, size_t capacity)
+pipe_page *mr_pipeline_page_get(pipeline *p, size_t capacity)
 {
     mr_error error = {.code = MR_OK};
     pipe_page *page = capacity <= p->page_size ? take_spare(p) : NULL;
@@ -25,7 +25,7 @@ pipe_page *pipe_page_get(pipeline *p, size_t capacity)
             capacity = p->page_size;
         page = mr_memory_allocate(sizeof *page + capacity, "a pipeline", &error);
         if (!page) {
-            pipe_fail(p, error.code, "%s", error.text);
+            mr_pipeline_fail(p, error.code, "%s", error.text);
             return NULL;
         }
         page->capacity = capacity;
@@ -36,7 +36,7 @@ pipe_page *pipe_page_get(pipeline *p, size_t capacity)
     return page;
 }
 
-void pipe_page_give(pipeline *p, pipe_page *page)
+void mr_pipeline_page_give(pipeline *p, pipe_page *page)
 {
     if (!page)
         return;
@@ -52,7 +52,7 @@ void pipe_page_give(pipeline *p, pipe_page *page)
         mr_memory_free(page, sizeof *page + page->capacity);
 }
 
-void pipe_pages_free(pipeline *p)
+void mr_pipeline_pages_free(pipeline *p)
 {
     for (pipe_page *page; (page = p->spare);) {
         p->spare = page->next;

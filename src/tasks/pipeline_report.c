@@ -73,8 +73,8 @@ static unsigned find_bottleneck(const pipeline *p, const int64_t *sums, char *wh
     const int busy = (int)(100 * use_of(p, most, sums) + 0.5);
     const unsigned workers = workers_of(p, most);
     if (pipe_in_order(p, most))
-        snprintf(why, room, "%s: one item at a time, busy for %d%% of the time",
-                 most ? "in order" : "it makes one item at a time", busy);
+        snprintf(why, room, "%s one item at a time, busy for %d%% of the time",
+                 most ? "in order:" : "it makes", busy);
     else if (workers < p->all_threads)
         snprintf(why, room,
                  "all of its %u workers, which is its limit, are busy for %d%% of the "
@@ -133,7 +133,7 @@ static void tell(const pipeline *p, const int64_t *sums)
     }
 }
 
-mr_status pipe_report(pipeline *p)
+mr_status mr_pipeline_report(pipeline *p)
 {
     int64_t sums[(PIPE_STAGES + 1) * NUMBERS] = {0};
     if (!mr_job_is_told(p->job))

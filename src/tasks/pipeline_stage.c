@@ -48,11 +48,11 @@ static mr_stage *stage_at(pipe_seat *seat, unsigned number)
     return stage;
 }
 
-pipe_seat *pipe_seat_new(pipeline *p, unsigned thread, unsigned depth)
+pipe_seat *mr_pipeline_seat_new(pipeline *p, unsigned thread, unsigned depth)
 {
     pipe_seat *seat = calloc(1, sizeof *seat);
     if (!seat) {
-        pipe_fail(p, MR_NO_MEMORY, "out of memory: a pipeline");
+        mr_pipeline_fail(p, MR_NO_MEMORY, "out of memory: a pipeline");
         return NULL;
     }
     seat->pipe = p;
@@ -71,27 +71,28 @@ static bool open_stage(mr_stage *stage)
     if (stage->is_open || !plan)
         return true;
     if (plan->local_size && !stage->local && !(stage->local = calloc(1, plan->local_size)))
-        return pipe_fail(stage->pipe, MR_NO_MEMORY, "out of memory: stage %s", plan->name) == MR_OK;
+        return mr_pipeline_fail(stage->pipe, MR_NO_MEMORY, "out of memory: stage %s", plan->name) ==
+               MR_OK;
     const mr_status status = plan->local_open ? plan->local_open(stage, stage->local) : MR_OK;
     if (status != MR_OK)
-        pipe_fail(stage->pipe, status, "stage failed: %s: it could not begin", plan->name);
+        mr_pipeline_fail(stage->pipe, status, "stage failed: %s: it could not begin", plan->name);
     stage->is_open = status == MR_OK;
     return stage->is_open;
 }
 
 static void close_stage(mr_stage *stage)
 {
-    pipe_command_kill(&stage->process);
+    mr_pipeline_command_kill(&stage->process);
     if (stage->is_open && stage->plan->local_close)
         stage->plan->local_close(stage, stage->local);
     stage->is_open = false;
     free(stage->local);
     stage->local = NULL;
-    pipe_page_give(stage->pipe, stage->page);
+    mr_pipeline_page_give(stage->pipe, stage->page);
     stage->page = NULL;
 }
 
-void pipe_close_stages(pipeline *p)
+void mr_pipeline_close_stages(pipeline *p)
 {
     for (unsigned s = 0; s <= p->stage_count; s++) {
         if (p->ordered[s].pipe)
@@ -104,7 +105,7 @@ void pipe_close_stages(pipeline *p)
 
 /* ---- How many items at a time ---- */
 
-void pipe_measure(pipeline *p, unsigned stage, uint64_t count, double seconds)
+void mr_pipeline_measure(pipeline *p, unsigned stage, uint64_t count, double seconds)
 {
     pipe_pace *pace = &p->paces[stage];
     if (count == 0)
@@ -141,15 +142,15 @@ static void run_batch(pipe_seat *seat, pipe_batch *batch)
     pipeline *p = seat->pipe;
     pipe_page *page = NULL;
     bool has_enough = false;
-    if (!pipe_run_stage(seat, batch, &page, &has_enough))
+    if (!mr_pipeline_run_stage(seat, batch, &page, &has_enough))
         atomic_store(&batch->is_dropped, true);
-    pipe_done(p, batch, batch->stage + 1, page, has_enough);
-    pipe_send_errands(p);
+    mr_pipeline_done(p, batch, batch->stage + 1, page, has_enough);
+    mr_pipeline_send_errands(p);
 }
 
-bool pipe_run_one(pipe_seat *seat, unsigned long *changes)
+bool mr_pipeline_run_one(pipe_seat *seat, unsigned long *changes)
 {
-    pipe_batch *batch = pipe_take(seat->pipe, changes);
+    pipe_batch *batch = mr_pipeline_take(seat->pipe, changes);
     if (batch)
         run_batch(seat, batch);
     return batch != NULL;
@@ -163,10 +164,11 @@ static bool run_below(mr_stage *stage)
     unsigned long changes;
     pipe_seat *seat = stage->seat;
     pipeline *p = stage->pipe;
-    if (!seat->above && !(seat->above = pipe_seat_new(p, seat->thread, seat->depth + 1)))
+    if (!seat->above && !(seat->above = mr_pipeline_seat_new(p, seat->thread, seat->depth + 1)))
         return false;
-    pipe_batch *batch = stage->batch ? pipe_take_older(p, stage->batch, seat->depth >= PIPE_NESTED)
-                                     : pipe_take(p, &changes);
+    pipe_batch *batch = stage->batch
+                            ? mr_pipeline_take_older(p, stage->batch, seat->depth >= PIPE_NESTED)
+                            : mr_pipeline_take(p, &changes);
     if (!batch)
         return false;
     run_batch(seat->above, batch);
@@ -177,7 +179,7 @@ static bool run_below(mr_stage *stage)
 static bool is_called_off(const mr_stage *stage)
 {
     pipeline *p = stage->pipe;
-    return pipe_is_stopped(p) ||
+    return mr_pipeline_is_stopped(p) ||
            (stage->batch ? atomic_load(&stage->batch->is_dropped) : atomic_load(&p->is_cut));
 }
 
@@ -187,16 +189,16 @@ static bool may_go_on(mr_stage *stage, size_t bytes, bool called_off)
     pipeline *p = stage->pipe;
     pipe_batch *batch = stage->batch;
     pthread_mutex_lock(&p->lock);
-    bool may = called_off || pipe_has_room(p, batch, bytes);
+    bool may = called_off || mr_pipeline_has_room(p, batch, bytes);
     const bool makes_way = batch && !may && batch->is_counted;
     if (makes_way)
-        pipe_uncount(p, batch);
+        mr_pipeline_uncount(p, batch);
     else if (batch && may && !called_off)
-        may = pipe_count(p, batch);
+        may = mr_pipeline_count(p, batch);
     pthread_mutex_unlock(&p->lock);
     if (makes_way) {
         pipe_changed(p);
-        pipe_send_errands(p);
+        mr_pipeline_send_errands(p);
     }
     return may;
 }
@@ -211,7 +213,7 @@ static mr_status await_room(mr_stage *stage, size_t bytes)
         if (may_go_on(stage, bytes, called_off))
             return called_off ? MR_CANCELLED : MR_OK;
         if (!run_below(stage))
-            pipe_await(p, changes);
+            mr_pipeline_await(p, changes);
     }
 }
 
@@ -229,7 +231,7 @@ static void help_along(mr_stage *stage)
     pipeline *p = stage->pipe;
     if (!is_quick(p))
         return;
-    for (bool goes_on = true; goes_on && !pipe_is_stopped(p);) {
+    for (bool goes_on = true; goes_on && !mr_pipeline_is_stopped(p);) {
         pthread_mutex_lock(&p->lock);
         goes_on = p->waiting > 2 * p->threads;
         pthread_mutex_unlock(&p->lock);
@@ -243,13 +245,13 @@ static mr_status part_here(mr_stage *stage, pipe_page **page)
 {
     pipeline *p = stage->pipe;
     MR_TRY(await_room(stage, (*page)->capacity));
-    pipe_page *fresh = pipe_page_get(p, 0);
+    pipe_page *fresh = mr_pipeline_page_get(p, 0);
     if (!fresh)
         return MR_NO_MEMORY;
     pipe_page *full = *page;
     *page = fresh;
-    MR_TRY(pipe_insert(p, stage->batch, full, stage->number + 1, stage->put, false));
-    pipe_send_errands(p);
+    MR_TRY(mr_pipeline_insert(p, stage->batch, full, stage->number + 1, stage->put, false));
+    mr_pipeline_send_errands(p);
     if (!stage->batch)
         help_along(stage);
     return MR_OK;
@@ -263,9 +265,10 @@ static mr_status cut(mr_stage *stage)
     const uint64_t count = stage->page->count;
     mr_status status = MR_OK;
     if (stage->number == 0)
-        pipe_measure(p, 0, count, begin - stage->since);
+        mr_pipeline_measure(p, 0, count, begin - stage->since);
     if (stage->number < p->stage_count)
-        status = p->rank ? pipe_part_away(stage, stage->page) : part_here(stage, &stage->page);
+        status =
+            p->rank ? mr_pipeline_part_away(stage, stage->page) : part_here(stage, &stage->page);
     stage->counts.out += (int64_t)count;
     stage->put += count;
     stage->page->size = 0;
@@ -286,10 +289,10 @@ static mr_status make_room(mr_stage *stage, size_t size)
         return mr_stage_fail(stage, MR_USAGE, "an item of %zu bytes", size);
     if (needed <= stage->page->capacity)
         return MR_OK;
-    pipe_page *larger = pipe_page_get(stage->pipe, needed);
+    pipe_page *larger = mr_pipeline_page_get(stage->pipe, needed);
     if (!larger)
         return MR_NO_MEMORY;
-    pipe_page_give(stage->pipe, stage->page);
+    mr_pipeline_page_give(stage->pipe, stage->page);
     stage->page = larger;
     return MR_OK;
 }
@@ -328,8 +331,8 @@ static mr_status run_items(mr_stage *stage, const pipe_page *page)
     const mr_stage_plan *plan = stage->plan;
     const bool in_order = plan->kind == MR_STAGE_IN_ORDER;
     mr_status (*run)(mr_stage *, mr_bytes) = plan->run  ? plan->run
-                                             : in_order ? pipe_command_feed
-                                                        : pipe_command_item;
+                                             : in_order ? mr_pipeline_command_feed
+                                                        : mr_pipeline_command_item;
     pipe_batch *batch = stage->batch;
     mr_status status = MR_OK;
     mr_bytes item;
@@ -344,14 +347,14 @@ static mr_status run_items(mr_stage *stage, const pipe_page *page)
         if (status != MR_OK)
             return status;
     }
-    return plan->command && in_order ? pipe_command_settle(stage) : MR_OK;
+    return plan->command && in_order ? mr_pipeline_command_settle(stage) : MR_OK;
 }
 
 static mr_status run_end(mr_stage *stage)
 {
     const mr_stage_plan *plan = stage->plan;
     if (plan->command)
-        return pipe_command_end(stage);
+        return mr_pipeline_command_end(stage);
     return plan->end ? plan->end(stage) : MR_OK;
 }
 
@@ -383,7 +386,7 @@ static void count_up(mr_stage *stage, uint64_t items, double seconds)
     counts->out += (int64_t)stage->page->count;
     stage->seat->items = items;
     stage->seat->seconds = seconds - stage->away;
-    pipe_measure(stage->pipe, stage->number, items, stage->seat->seconds);
+    mr_pipeline_measure(stage->pipe, stage->number, items, stage->seat->seconds);
 }
 
 static void begin(mr_stage *stage, pipe_batch *batch)
@@ -398,12 +401,12 @@ static void begin(mr_stage *stage, pipe_batch *batch)
     mr_crash_thread_work(describe, stage);
 }
 
-bool pipe_run_stage(pipe_seat *seat, pipe_batch *batch, pipe_page **page, bool *has_enough)
+bool mr_pipeline_run_stage(pipe_seat *seat, pipe_batch *batch, pipe_page **page, bool *has_enough)
 {
     pipeline *p = seat->pipe;
     mr_stage *stage = stage_at(seat, batch->stage);
-    if (pipe_is_stopped(p) || atomic_load(&batch->is_dropped) || !open_stage(stage) ||
-        !(stage->page = pipe_page_get(p, 0)))
+    if (mr_pipeline_is_stopped(p) || atomic_load(&batch->is_dropped) || !open_stage(stage) ||
+        !(stage->page = mr_pipeline_page_get(p, 0)))
         return false;
     begin(stage, batch);
     const double start = mr_clock_now();
@@ -426,11 +429,11 @@ bool pipe_run_stage(pipe_seat *seat, pipe_batch *batch, pipe_page **page, bool *
     return is_good;
 }
 
-void pipe_run_source(pipe_seat *seat)
+void mr_pipeline_run_source(pipe_seat *seat)
 {
     pipeline *p = seat->pipe;
     mr_stage *stage = stage_at(seat, 0);
-    stage->page = pipe_page_get(p, 0);
+    stage->page = mr_pipeline_page_get(p, 0);
     if (!stage->page)
         return;
     stage->most = most_of(stage);
@@ -446,12 +449,12 @@ void pipe_run_source(pipe_seat *seat)
         return;
     pipe_page *rest = stage->page;
     stage->page = NULL;
-    pipe_insert(p, NULL, rest, 1, stage->put, true);
+    mr_pipeline_insert(p, NULL, rest, 1, stage->put, true);
     pthread_mutex_lock(&p->lock);
     p->source_ended = true;
     pthread_mutex_unlock(&p->lock);
     pipe_changed(p);
-    pipe_send_errands(p);
+    mr_pipeline_send_errands(p);
 }
 
 /* ---- What kernels ask for ---- */
@@ -463,8 +466,8 @@ mr_status mr_stage_fail(mr_stage *stage, mr_status status, const char *format, .
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    return pipe_fail(stage->pipe, status, "stage failed: %s, item %llu: %s", name_of(stage),
-                     (unsigned long long)stage->item, text);
+    return mr_pipeline_fail(stage->pipe, status, "stage failed: %s, item %llu: %s", name_of(stage),
+                            (unsigned long long)stage->item, text);
 }
 
 void mr_stage_stop(mr_stage *stage)

@@ -12,29 +12,6 @@ APPS = ("components", "dedup", "delayed", "forkjoin-sum", "grep", "heat", "histo
         "mergesort", "ngrams", "nqueens", "onebrc", "pagerank", "pca", "pingpong", "quadrature",
         "remote", "rmat", "squares", "sssp", "stats", "teragen", "terasort", "teravalidate",
         "transpose-mean", "triangles", "tsp", "uts", "wordcount")
-APPS = ("components", "dedup", "delayed", "grep", "heat", "histogram", "invertedindex", "join",
-        "kmeans", "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "onebrc", "pagerank",
-        "pca", "rmat", "sssp", "stats", "teragen", "terasort", "teravalidate",
-APPS = ("components", "dedup", "forkjoin-sum", "grep", "heat", "histogram", "invertedindex", "join", "kmeans",
-        "lengths", "linreg", "mandelbrot", "matmul", "mergesort", "ngrams", "onebrc", "pagerank", "pca", "quadrature", "rmat",
-APPS = ("components", "dedup", "grep", "heat", "histogram", "invertedindex", "join", "kmeans",
-        "lengths", "linreg", "logpipe", "mandelbrot", "matmul", "ngrams", "onebrc", "pagerank", "pca", "rmat",
-        "sssp", "stats", "teragen", "terasort", "teravalidate",
-        "transpose-mean", "triangles", "wordcount")
-APPS = ("components", "dedup", "delayed", "grep", "heat", "histogram", "invertedindex",
-        "join", "kmeans", "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "nqueens",
-        "onebrc", "pagerank", "pca", "pingpong", "remote", "rmat", "squares", "sssp",
-        "stats", "teragen", "terasort", "teravalidate", "transpose-mean", "triangles",
-        "tsp", "uts", "wordcount")
-APPS = ("components", "dedup", "delayed", "grep", "heat", "histogram", "invertedindex", "join",
-        "kmeans", "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "nqueens", "onebrc",
-        "pagerank", "pca", "pingpong", "rmat", "sssp", "stats", "teragen", "terasort",
-APPS = ("components", "dedup", "delayed", "grep", "heat", "histogram", "invertedindex", "join",
-        "kmeans", "lengths", "linreg", "mandelbrot", "matmul", "ngrams", "nqueens", "onebrc",
-        "pagerank", "pca", "remote", "rmat", "squares", "sssp", "stats", "teragen", "terasort",
-        "teravalidate", "transpose-mean", "triangles", "tsp", "uts", "wordcount")
-        "rmat", "sssp", "stats", "teragen", "terasort", "teravalidate", "transpose-mean",
-        "triangles", "tsp", "uts", "wordcount")
 
 
 class Help(drive.Case):

@@ -5,7 +5,7 @@
  */
 #include <mapred.h>
 
-#include <pthread.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 typedef struct state {
-    const char *what, *command;
+    const char *what, *command, *started;
     int64_t seed, cases, items, at, workers;
     uint64_t size, room;
 } state;
@@ -395,7 +395,10 @@ static mr_status run_random(mr_job *job, const state *s)
     for (int64_t i = 0; i < s->cases; i++) {
         draw_case(&c, (uint64_t)(s->seed + i));
         draw_case(&oracle, (uint64_t)(s->seed + i));
+        const uint64_t left = mr_job_memory_left(job);
         MR_TRY(run_case(job, &c));
+        if (mr_job_ranks(job) == 1 && i > 0 && mr_job_memory_left(job) != left)
+            mr_job_fail(job, MR_FAILED, "case %lld: memory is missing", (long long)(s->seed + i));
         if (mr_job_rank(job) == 0) {
             run_serial(&oracle);
             items += c.count_out;
@@ -442,6 +445,8 @@ static mr_status work(mr_stage *stage, mr_bytes item)
 {
     const state *s = mr_stage_context(stage);
     const bool is_it = number_of(item) == s->at;
+    if (s->started && number_of(item) == 5)
+        close(open(s->started, O_CREAT | O_WRONLY, 0600));
     if (is_it && strcmp(s->what, "fail") == 0)
         return mr_stage_fail(stage, MR_BAD_INPUT, "this is not what it should be");
     if (is_it && strcmp(s->what, "status") == 0)
@@ -595,6 +600,7 @@ static mr_status run(mr_job *job)
 static const mr_option options[] = {
     {"what", MR_OPTION_TEXT, offsetof(state, what), "random", "which pipeline", false},
     {"command", MR_OPTION_TEXT, offsetof(state, command), NULL, "of the shell", false},
+    {"started", MR_OPTION_TEXT, offsetof(state, started), NULL, "a file to make then", false},
     {"from", MR_OPTION_I64, offsetof(state, seed), "1", "the first case", false},
     {"cases", MR_OPTION_I64, offsetof(state, cases), "10", "how many", false},
     {"items", MR_OPTION_I64, offsetof(state, items), "100", "how many", false},
