@@ -90,9 +90,12 @@ MR_API bool mr_task_is_cancelled(const mr_task *task);
 MR_API void *mr_task_local(const mr_task *task);
 MR_API void *mr_task_context(const mr_task *task);
 MR_API mr_pool *mr_task_pool(const mr_task *task);
-MR_API uint64_t mr_task_number(const mr_task *task); /* of those its rank submitted, from 0 */
-MR_API int mr_task_rank(const mr_task *task);        /* where it runs */
-MR_API unsigned mr_task_thread(const mr_task *task); /* of that rank's workers, from 0 */
+/* Of those its rank submitted, from 0; of a map: which item. */
+MR_API uint64_t mr_task_number(const mr_task *task);
+MR_API int mr_task_rank(const mr_task *task); /* where it runs */
+/* Of that rank's workers, from 0. A thread that stands in for one which waits too deep has a number
+ * beyond those. */
+MR_API unsigned mr_task_thread(const mr_task *task);
 
 /* ---- Submitting ---- */
 
@@ -128,7 +131,8 @@ typedef struct mr_map_options {
     bool as_completed; /* imap: in whatever order they are done */
 } mr_map_options;
 /* Applies `each` to `count` items that lie one after the other, results likewise. Waits. The first
- * item (lowest number) that fails is the error. `options` may be NULL. */
+ * item (lowest number) that fails is the error: the job's, or that of the task that calls it.
+ * `options` may be NULL. */
 MR_API mr_status mr_pool_map(mr_pool *pool, mr_task_each *each, const void *items, uint64_t count,
                              size_t item_size, void *results, size_t result_size,
                              const mr_map_options *options);
@@ -152,7 +156,9 @@ MR_API mr_status mr_future_get(mr_future *future, double seconds, mr_bytes *resu
 MR_API bool mr_future_is_done(const mr_future *future);
 /* What went wrong: "task failed: square 17 on rank 1 (host): text"; "" when nothing did (yet). */
 MR_API const char *mr_future_error(const mr_future *future);
-/* False: it has begun, or is done. One that runs can ask whether it is wanted. */
+/* False: it has begun, or is done. One that runs can ask whether it is wanted, and is not tried
+ * again. Where it lies at another rank that is asked, and its answer waited for (not within `then`:
+ * false). */
 MR_API bool mr_future_cancel(mr_future *future);
 /* Where it ran, and where its result is; -1 before. */
 MR_API int mr_future_rank(const mr_future *future);

@@ -62,10 +62,8 @@ static void end_overdue(mr_pool *pool, mr_future *record, mr_run *run, unsigned 
 static void replace(mr_pool *pool, const mr_worker *worker)
 {
     mr_error error = {.code = MR_OK};
-    if (mr_worker_start(pool, worker->thread, worker->is_extra, &error) != MR_OK) {
-        mr_pool_note(pool, error.code, error.text, UINT64_MAX);
-        mr_post_stop(pool->post);
-    }
+    if (mr_worker_start(pool, worker->thread, worker->is_extra, &error) != MR_OK)
+        mr_post_fail(pool->post, &error);
 }
 
 static bool see_to_overdue(mr_pool *pool, double now)

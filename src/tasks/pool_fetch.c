@@ -153,7 +153,7 @@ bool mr_fetch_own(mr_future *record)
     mr_future *few[16], **list = few;
     if (record->argument_count > 16 &&
         !(list = malloc(record->argument_count * sizeof(mr_future *)))) {
-        mr_post_stop(pool->post);
+        mr_post_fail(pool->post, &(mr_error){MR_NO_MEMORY, "out of memory: fetching results"});
         return false;
     }
     pthread_mutex_lock(&pool->lock);

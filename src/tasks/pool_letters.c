@@ -45,10 +45,8 @@ static void handle_tasks(mr_pool *pool, int from, mr_bytes letter)
         at += sizeof head + head.block_size;
     }
     pthread_mutex_unlock(&pool->lock);
-    if (error.code != MR_OK) {
-        mr_pool_note(pool, error.code, error.text, UINT64_MAX);
-        mr_post_stop(pool->post);
-    }
+    if (error.code != MR_OK)
+        mr_post_fail(pool->post, &error);
 }
 
 /* ---- News of our own ---- */
@@ -201,13 +199,23 @@ static void handle_answer(mr_pool *pool, mr_bytes letter)
     atomic_fetch_add(&pool->answered_submitted, numbers[0]);
     atomic_fetch_add(&pool->answered_busy, numbers[1]);
     atomic_fetch_add(&pool->answers, 1);
+}
+
+static void handle_end_of_pool(mr_pool *pool, uint32_t kind, mr_bytes letter)
+{
+    if (kind == LETTER_ASK)
+        mr_pool_answer(pool);
+    else if (kind == LETTER_ANSWER)
+        handle_answer(pool, letter);
+    else if (kind == LETTER_COME)
+        atomic_fetch_add(&pool->come, 1);
+    else
+        atomic_store(&pool->is_over, true);
     mr_pool_wake(pool, LEVEL_CLOSER, true);
 }
 
-void mr_pool_handle(void *context, int from, uint32_t kind, mr_bytes letter)
+static void handle(mr_pool *pool, int from, uint32_t kind, mr_bytes letter)
 {
-    mr_pool *pool = context;
-    atomic_store(&pool->handling, (uintptr_t)pthread_self());
     switch (kind) {
     case LETTER_TASKS:
         handle_tasks(pool, from, letter);
@@ -234,20 +242,16 @@ void mr_pool_handle(void *context, int from, uint32_t kind, mr_bytes letter)
     case LETTER_CHUNK_DONE:
         mr_map_handle(pool, from, kind, letter);
         break;
-    case LETTER_COME:
-        atomic_fetch_add(&pool->come, 1);
-        mr_pool_wake(pool, LEVEL_CLOSER, true);
-        break;
-    case LETTER_ASK:
-        mr_pool_answer(pool);
-        break;
-    case LETTER_ANSWER:
-        handle_answer(pool, letter);
-        break;
-    case LETTER_END:
-        atomic_store(&pool->is_over, true);
-        mr_pool_wake(pool, LEVEL_CLOSER, true);
+    default:
+        handle_end_of_pool(pool, kind, letter);
         break;
     }
+}
+
+void mr_pool_handle(void *context, int from, uint32_t kind, mr_bytes letter)
+{
+    mr_pool *pool = context;
+    atomic_store(&pool->handling, (uintptr_t)pthread_self());
+    handle(pool, from, kind, letter);
     atomic_store(&pool->handling, 0);
 }

@@ -419,10 +419,8 @@ static void handle_chunk(mr_pool *pool, int from, mr_bytes letter)
         }
     }
     pthread_mutex_unlock(&pool->lock);
-    if (error.code != MR_OK) {
-        mr_pool_note(pool, error.code, error.text, UINT64_MAX);
-        mr_post_stop(pool->post);
-    }
+    if (error.code != MR_OK)
+        mr_post_fail(pool->post, &error);
 }
 
 static void handle_chunk_done(mr_pool *pool, int from, mr_bytes letter)

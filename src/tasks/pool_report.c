@@ -63,15 +63,25 @@ static void note_kind(const char *name, const double *numbers)
             1e6 * share(numbers[LATENCY], numbers[COUNT]));
 }
 
+/* A name as JSON has it; bytes that would need more than that are left out. */
+static void add_name(mr_text *json, const char *name)
+{
+    for (; *name; name++)
+        if ((unsigned char)*name >= ' ' && *name != '"' && *name != '\\')
+            mr_text_add(json, name, 1);
+}
+
 static void write_kind(mr_text *json, const char *name, const double *numbers, bool is_first)
 {
     const double all = numbers[COUNT] + numbers[ITEMS];
+    mr_text_printf(json, "%s{\"name\": \"", is_first ? "" : ", ");
+    add_name(json, name);
     mr_text_printf(json,
-                   "%s{\"name\": \"%s\", \"tasks\": %.0f, \"items\": %.0f, \"failed\": %.0f, "
+                   "\", \"tasks\": %.0f, \"items\": %.0f, \"failed\": %.0f, "
                    "\"retries\": %.0f, \"seconds\": %.6f, \"elsewhere\": %.4f, "
                    "\"mean_latency\": %.9f}",
-                   is_first ? "" : ", ", name, numbers[COUNT], numbers[ITEMS], numbers[FAILED],
-                   numbers[RETRIED], numbers[SECONDS], share(numbers[ELSEWHERE], all),
+                   numbers[COUNT], numbers[ITEMS], numbers[FAILED], numbers[RETRIED],
+                   numbers[SECONDS], share(numbers[ELSEWHERE], all),
                    share(numbers[LATENCY], numbers[COUNT]));
 }
 

@@ -251,8 +251,8 @@ void mr_worker_run(mr_worker *worker, mr_future *record)
     char text[MR_ERROR_TEXT];
     mr_task *frame = mr_worker_frame(worker, record, record->kind);
     if (!frame) {
-        mr_pool_note(worker->pool, MR_NO_MEMORY, "out of memory: running a task", 0);
-        mr_post_stop(worker->pool->post);
+        mr_post_fail(worker->pool->post,
+                     &(mr_error){MR_NO_MEMORY, "out of memory: running a task"});
         return;
     }
     const bool is_timed = worker->pool->kinds[record->kind].timeout > 0;

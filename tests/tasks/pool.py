@@ -14,15 +14,16 @@ FOLDER = sys.argv.pop(2)
 PLUGIN = os.path.join(FOLDER, "tasks_pool.so")
 FAILING = os.path.join(FOLDER, "tasks_pool_failing.so")
 # Ranks (0: no mpirun), threads, programs a rank.
-EVERYWHERE = ((0, 1, 40), (0, 2, 40), (1, 2, 20), (2, 1, 30), (2, 2, 30), (3, 1, 15), (3, 2, 15), (4, 1, 12), (4, 2, 12), (16, 1, 1))
-PLACES = ((0, 0, 0), (2, 0, 0), (2, 0, 1), (2, 1, 0), (4, 0, 3), (4, 2, 1))
+EVERYWHERE = ((0, 1, 60), (0, 2, 60), (1, 2, 20), (2, 1, 25), (2, 2, 25), (3, 1, 8), (3, 2, 8), (4, 1, 5), (4, 2, 5), (16, 1, 1))
+PLACES = ((0, 0, 0), (2, 0, 1), (4, 2, 1))
 
 
 class Random(drive.Case):
     def test_programs(self):
         for number, (ranks, threads, programs) in enumerate(EVERYWHERE):
             with self.subTest(ranks=ranks, threads=threads):
-                self.good([PLUGIN, "--seed", number + 1, "-t", threads, "--programs", programs], ranks)
+                self.good([PLUGIN, "--seed", number + 1, "-t", threads, "--programs", programs,
+                           "--steps", 60 if ranks > 4 else 150], ranks)
 
     def test_few_workers(self):
         for ranks, threads, workers in ((0, 4, 1), (2, 2, 1), (4, 1, 3), (3, 2, 4)):
