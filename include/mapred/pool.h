@@ -64,7 +64,9 @@ typedef struct mr_pool_options {
 
 MR_API mr_status mr_pool_open(mr_job *job, const mr_pool_options *options, mr_pool **pool);
 /* Collective. Waits for the tasks of all ranks, serving. A task that failed and whose future nobody
- * looked at fails the job with its error. */
+ * looked at fails the job with its error. One that runs on though it was cancelled (or its pool
+ * terminated) has a second to end; then it is given up, and its thread left behind until the
+ * process ends. */
 MR_API mr_status mr_pool_close(mr_pool **pool);
 /* Local. Waits for what this rank has submitted. */
 MR_API mr_status mr_pool_join(mr_pool *pool, double seconds);

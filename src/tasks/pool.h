@@ -85,7 +85,8 @@ enum {
     FLAG_SEEN = 64,      /* somebody has looked at how it ended */
     FLAG_FREED = 128,    /* its future is gone */
     FLAG_FETCHING = 256, /* its result is on its way here */
-    FLAG_STRAY = 512     /* a thread that was given up may still read its arguments */
+    FLAG_STRAY = 512,    /* a thread that was given up may still read its arguments */
+    FLAG_ENDED = 1024    /* how it ended is decided */
 };
 
 /* A task and what becomes of it. */
@@ -403,6 +404,8 @@ void mr_fetch_free_all(mr_pool *pool);
 /* pool_cancel.c */
 void mr_cancel_handle(mr_pool *pool, int from, uint32_t kind, mr_bytes letter);
 void mr_pool_recall(mr_pool *pool, int rank);
+/* Own tasks that run though they were cancelled have ended, as far as anybody here cares. */
+void mr_pool_give_up_cancelled(mr_pool *pool);
 
 /* pool_clerk.c: a thread that sees to what may not wait until somebody comes by. */
 mr_status mr_clerk_start(mr_pool *pool, mr_error *error);

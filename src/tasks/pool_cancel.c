@@ -214,3 +214,22 @@ void mr_pool_terminate(mr_pool *pool)
     }
     mr_map_stop_all(pool);
 }
+
+/* Those that run in spite of it. Whoever runs one may still read it, and bring an end that nobody
+ * wants any more: so the hold on it is kept. */
+void mr_pool_give_up_cancelled(mr_pool *pool)
+{
+    mr_place place = {0};
+    for (mr_future *record; (record = hold_next(pool, &place));) {
+        unsigned state = atomic_load(&record->state);
+        if (!(state & FLAG_CANCEL) || (state & PHASE) != PHASE_TAKEN) {
+            mr_record_drop(record);
+            continue;
+        }
+        atomic_fetch_or(&record->state, FLAG_STRAY);
+        mr_record_end(record,
+                      &(mr_outcome){.status = MR_CANCELLED,
+                                    .text = "given up: it was cancelled, and did not end",
+                                    .rank = record->where < 0 ? pool->rank : record->where});
+    }
+}

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define GRACE       0.5  /* seconds, for threads within a kernel */
+#define CANCELLED   1.0  /* seconds that tasks which were cancelled have to end */
 #define FIRST_PAUSE 1e-4 /* before rank 0 asks again */
 #define LAST_PAUSE  20e-3
 
@@ -98,12 +99,24 @@ static bool is_over(void *context)
     return atomic_load(&((mr_pool *)context)->is_over);
 }
 
+/* Tasks that don't end though they were cancelled are not waited for. */
+static mr_status finish_own(mr_pool *pool)
+{
+    for (;;) {
+        mr_status status =
+            mr_pool_wait(pool, LEVEL_CLOSER, is_idle, pool, mr_clock_now() + CANCELLED);
+        if (status != MR_TIMED_OUT)
+            return status;
+        mr_pool_give_up_cancelled(pool);
+    }
+}
+
 static mr_status serve(mr_pool *pool)
 {
     mr_pool_dispatch(pool);
     atomic_fetch_add(&pool->joiners, 1);
     atomic_store(&pool->is_closing, true);
-    MR_TRY(mr_pool_wait(pool, LEVEL_CLOSER, is_idle, pool, MR_POST_NEVER));
+    MR_TRY(finish_own(pool));
     mr_pool_send(pool, 0, LETTER_COME, NULL, 0);
     if (pool->rank == 0)
         MR_TRY(find_end(pool));
@@ -126,7 +139,10 @@ static bool end_workers(mr_pool *pool, double grace)
     all = mr_crew_end(&pool->clerk, grace);
     for (mr_worker *worker = pool->crew; worker; worker = worker->next) {
         double left = end - mr_clock_now();
-        all = mr_crew_end(&worker->crew, left > 0 ? left : 0) && all;
+        bool has_ended = mr_crew_end(&worker->crew, left > 0 ? left : 0);
+        if (!has_ended)
+            atomic_store(&worker->is_given_up, true);
+        all = all && has_ended;
     }
     return all;
 }

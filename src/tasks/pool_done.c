@@ -184,6 +184,10 @@ void mr_record_end(mr_future *record, const mr_outcome *outcome)
     mr_pool *pool = record->pool;
     if (runs_again(record, outcome))
         return;
+    if (atomic_fetch_or(&record->state, FLAG_ENDED) & FLAG_ENDED) { /* it was given up before */
+        mr_blob_drop(outcome->blob);
+        return;
+    }
     keep_result(record, outcome);
     if (pool->is_told)
         mr_pool_count(pool, record, outcome);

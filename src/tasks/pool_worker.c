@@ -246,6 +246,12 @@ static void forget_overdue(mr_worker *worker, mr_task *frame)
     mr_record_drop(frame->record);
 }
 
+/* It came back after its pool was closed. */
+static bool is_nobody_there(const mr_worker *worker)
+{
+    return atomic_load(&worker->is_given_up) && atomic_load(&worker->pool->is_ending);
+}
+
 void mr_worker_run(mr_worker *worker, mr_future *record)
 {
     char text[MR_ERROR_TEXT];
@@ -261,6 +267,8 @@ void mr_worker_run(mr_worker *worker, mr_future *record)
         mr_timed_add(frame);
     mr_status status = call_kernel(worker, frame);
     worker->clock = mr_clock_now();
+    if (is_nobody_there(worker))
+        return;
     if (is_timed && !mr_timed_end(frame)) {
         forget_overdue(worker, frame);
         return;
@@ -371,8 +379,10 @@ static void work(void *context, unsigned thread)
         if (mr_pool_wait(pool, LEVEL_WORKER, has_work, worker, MR_POST_NEVER) != MR_OK)
             break;
     }
-    mr_news_flush(worker);
-    close_local(worker);
+    if (!is_nobody_there(worker)) {
+        mr_news_flush(worker);
+        close_local(worker);
+    }
     mr_crash_thread_work(NULL, NULL);
 }
 

@@ -92,6 +92,12 @@ class Wrong(drive.Case):
         for ranks in (0, 2, 4):
             self.assertEqual(self.job("terminate", ranks, 0, -1).out, b"100\n")
 
+    def test_given_up(self):
+        """A task that runs on though it was cancelled keeps nobody from closing the pool."""
+        for ranks, caller, on in PLACES:
+            self.assertEqual(self.job("give up", ranks, caller, on).out, b"1001 0 0\n")
+            self.assertEqual(self.job("give up all", ranks, caller, on).out, b"1001 0\n")
+
     def test_deep(self):
         for ranks in (0, 2):
             self.assertEqual(self.job("deep", ranks, 0, -1).out, b"0 3000\n")

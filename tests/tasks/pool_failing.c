@@ -29,6 +29,11 @@ static mr_status hang(mr_task *task)
     return mr_task_return(task, "", 0);
 }
 
+static mr_status hang_silently(mr_task *task)
+{
+    return hang(task);
+}
+
 static mr_status crash(mr_task *task)
 {
     volatile int *nowhere = (int *)(uintptr_t)mr_task_number(task);
@@ -95,6 +100,7 @@ static const mr_task_kind kinds[] = {
     {.name = "silent", .run = silent},
     {.name = "hang", .run = hang, .timeout = 0.1},
     {.name = "hang for ever", .run = until_cancelled},
+    {.name = "hang silently", .run = hang_silently},
     {.name = "crash", .run = crash},
     {.name = "nothing", .run = nothing},
     {.name = "deep", .run = deep},
@@ -144,6 +150,19 @@ static void terminate(mr_pool *pool)
     printf("%d\n", count);
 }
 
+/* A task that never looks whether it is wanted. */
+static void give_up(mr_pool *pool, const state *s, bool all)
+{
+    mr_future *future = call(pool, s, hang_silently);
+    printf("%d ", (int)mr_future_get(future, 0.05, NULL));
+    if (all)
+        mr_pool_terminate(pool);
+    else
+        printf("%d ", mr_future_cancel(future));
+    printf("%d\n", mr_future_is_done(future));
+    mr_future_free(&future);
+}
+
 static void go_deep(mr_pool *pool)
 {
     int64_t n = 3000;
@@ -180,6 +199,10 @@ static void act(mr_pool *pool, const state *s)
         map_to(pool, fail_from_100);
     else if (strcmp(how, "terminate") == 0)
         terminate(pool);
+    else if (strcmp(how, "give up") == 0)
+        give_up(pool, s, false);
+    else if (strcmp(how, "give up all") == 0)
+        give_up(pool, s, true);
     else if (strcmp(how, "deep") == 0)
         go_deep(pool);
     if (strcmp(how, "hang") == 0)
