@@ -61,7 +61,9 @@ mr_status mr_sync_wait(mr_sync_object *object, mr_sync_hand *hand, bool (*ready)
     mr_status status = mr_post_wait(object->post, is_over, &w, deadline);
     atomic_store(&hand->waits_for, NULL);
     count_wait(&object->counts, mr_clock_now() - since);
-    return status == MR_OK && !ready(context) ? MR_CLOSED : status;
+    if (status == MR_OK && atomic_load(&object->closing) && !ready(context))
+        return MR_CLOSED;
+    return status;
 }
 
 bool mr_sync_enter(mr_sync_object *object)

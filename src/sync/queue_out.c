@@ -306,9 +306,9 @@ static void granted(mr_queue *queue, uint64_t credit, bool is_hungry)
 {
     pthread_mutex_lock(&queue->out);
     queue->credit += credit;
-    if (is_hungry)
-        queue->is_hungry = true;
-    queue->is_hungry |= is_hungry;
+    queue->has_asked = false;
+    queue->is_refused = false;
+    queue->is_hungry = queue->is_hungry || is_hungry;
     serve_putters(queue);
     want w = {0};
     if (queue->putters)
