@@ -12,10 +12,6 @@ APPS = ("components", "dedup", "delayed", "forkjoin-sum", "grep", "heat", "histo
         "mergesort", "ngrams", "nqueens", "onebrc", "pagerank", "pca", "pingpong", "quadrature",
         "remote", "rmat", "squares", "sssp", "stats", "teragen", "terasort", "teravalidate",
         "transpose-mean", "triangles", "tsp", "uts", "wordcount")
-        "invertedindex", "join", "kmeans", "lengths", "linreg", "logpipe", "mandelbrot",
-        "matmul", "mergesort", "ngrams", "nqueens", "onebrc", "pagerank", "pca", "pingpong",
-        "quadrature", "remote", "rmat", "squares", "sssp", "stats", "teragen", "terasort",
-        "teravalidate", "transpose-mean", "triangles", "tsp", "uts", "wordcount")
 
 
 class Help(drive.Case):
