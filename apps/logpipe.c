@@ -380,7 +380,7 @@ static void add_files(mr_job *job, state *s, const char *name, int more)
     else
         snprintf(pattern, sizeof pattern, "%s", name);
     if (is_there && S_ISDIR(about.st_mode))
-        strcat(pattern, "/*");
+        memcpy(pattern + strlen(pattern), "/*", sizeof "/*");
     const int status = glob(pattern, more, NULL, &s->files);
     if (status == GLOB_NOMATCH)
         mr_job_fail(job, MR_BAD_INPUT, "cannot read: %s: %s: check the name", name,
