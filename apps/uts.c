@@ -20,8 +20,9 @@
 /* Nodes that a stack has room for at first. */
 #define ROOM 4096
 
+/* Of one thread; in a cache line that no other thread writes to. */
 typedef struct stack {
-    uts_node *nodes;
+    _Alignas(64) uts_node *nodes;
     size_t size, room;
 } stack;
 
