@@ -139,8 +139,9 @@ struct mr_fork {
     void *local;
     mr_bytes *results; /* scratch for joins */
     size_t results_room;
-    mr_status status; /* of an error that the kernel may not have passed on */
-    unsigned since_poll;
+    mr_status status;                /* of an error that the kernel may not have passed on */
+    unsigned since_poll, poll_tasks; /* tasks since the last look for letters, and until the next */
+    double polled;
     uint64_t random;
     double idle;   /* seconds */
     double served; /* when others, or this thread from others, got tasks last */

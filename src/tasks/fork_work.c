@@ -8,8 +8,9 @@
 
 #include <string.h>
 
-#define POLL_TASKS 1024 /* between two looks for letters */
-#define AT_ONCE    128  /* tasks taken from a sibling */
+#define POLL_MOST 1024   /* tasks between two looks for letters, which should come */
+#define POLL_GAP  100e-6 /* about so often: who asks for work waits for an answer */
+#define AT_ONCE   128    /* tasks taken from a sibling */
 
 /* ---- Signs ---- */
 
@@ -320,10 +321,26 @@ static size_t describe(const void *context, char *text, size_t room)
     return add(text, size, doing[fork->doing]);
 }
 
+/* Looks for letters after so many tasks as take about POLL_GAP. */
+static void look_now_and_then(mr_fork *fork)
+{
+    if (++fork->since_poll < fork->poll_tasks)
+        return;
+    const double now = mr_clock_now(), gap = now - fork->polled;
+    if (gap < POLL_GAP / 2 && fork->poll_tasks < POLL_MOST)
+        fork->poll_tasks *= 2;
+    else if (gap > POLL_GAP && fork->poll_tasks > 1)
+        fork->poll_tasks /= 2;
+    fork->since_poll = 0;
+    fork->polled = now;
+    mr_post_poll(fork->run->post);
+}
+
 void mr_fork_work(void *context, unsigned thread)
 {
     fork_run *run = context;
     mr_fork *fork = run->hands[thread];
+    fork->poll_tasks = 1;
     mr_crash_thread_work(describe, fork);
     while (!is_over(run)) {
         fork_node *node = next_task(fork);
@@ -332,11 +349,8 @@ void mr_fork_work(void *context, unsigned thread)
             continue;
         }
         run_task(fork, node);
-        if (++fork->since_poll == POLL_TASKS) {
-            fork->since_poll = 0;
-            if (run->ranks > 1)
-                mr_post_poll(run->post);
-        }
+        if (run->ranks > 1)
+            look_now_and_then(fork);
     }
     mr_crash_thread_work(NULL, NULL);
 }
