@@ -68,7 +68,8 @@ MR_API mr_status mr_pool_open(mr_job *job, const mr_pool_options *options, mr_po
  * terminated) has a second to end; then it is given up, and its thread left behind until the
  * process ends. */
 MR_API mr_status mr_pool_close(mr_pool **pool);
-/* Local. Waits for what this rank has submitted. */
+/* Local. Waits for what this rank has submitted. MR_USAGE within a task: it would wait for itself.
+ */
 MR_API mr_status mr_pool_join(mr_pool *pool, double seconds);
 /* Local. Cancels what this rank has submitted and has not begun; tasks that run can ask
  * (mr_task_is_cancelled). More can't be submitted here. */

@@ -20,8 +20,16 @@ struct mr_crew {
     pthread_mutex_t lock;
     pthread_cond_t returned;
     unsigned count, working;
+    bool is_left; /* behind: whoever returns last frees it */
     hand hands[];
 };
+
+static void free_crew(mr_crew *crew)
+{
+    pthread_mutex_destroy(&crew->lock);
+    pthread_cond_destroy(&crew->returned);
+    free(crew);
+}
 
 static void *run(void *context)
 {
@@ -31,9 +39,11 @@ static void *run(void *context)
     crew->work(crew->context, h->number);
     mr_crash_thread_end();
     pthread_mutex_lock(&crew->lock);
-    crew->working--;
+    const bool is_last = --crew->working == 0 && crew->is_left;
     pthread_cond_signal(&crew->returned);
     pthread_mutex_unlock(&crew->lock);
+    if (is_last)
+        free_crew(crew);
     return NULL;
 }
 
@@ -88,13 +98,12 @@ bool mr_crew_end(mr_crew **result, double grace)
     while (crew->working > 0 && mr_clock_now() < end)
         pthread_cond_timedwait(&crew->returned, &crew->lock, &moment);
     const unsigned left = crew->working;
+    crew->is_left = left > 0;
     pthread_mutex_unlock(&crew->lock);
     if (left > 0) {
         mr_stray_add((int)left);
         return false;
     }
-    pthread_mutex_destroy(&crew->lock);
-    pthread_cond_destroy(&crew->returned);
-    free(crew);
+    free_crew(crew);
     return true;
 }

@@ -23,6 +23,10 @@ static bool is_idle(void *context)
 
 mr_status mr_pool_join(mr_pool *pool, double seconds)
 {
+    if (mr_worker_self(pool)) /* it would wait for its own end */
+        return mr_pool_complain(pool, MR_USAGE,
+                                "cannot join the pool: within a task of it: wait "
+                                "for the futures");
     atomic_fetch_add(&pool->joiners, 1);
     mr_status status = mr_pool_await(pool, is_idle, pool, seconds);
     atomic_fetch_sub(&pool->joiners, 1);

@@ -53,6 +53,11 @@ class Wrong(drive.Case):
             self.assertRegex(out[0], rf"\A3 task failed: fail 0 on rank {on} \([^)]+\): what it got is bad\Z")
             self.assertRegex(out[1], rf"\A4 task failed: silent 1 on rank {on} \([^)]+\): ")
 
+    def test_joined_within(self):
+        for ranks, caller, on in PLACES[:2]:
+            self.assertRegex(self.job("join", ranks, caller, on).out.decode(),
+                             rf"\A2 task failed: join 0 on rank {on} \([^)]+\): cannot join the pool: within a task")
+
     def test_too_long(self):
         """The workers are replaced; the job ends well, though its threads never come back."""
         for ranks, caller, on in PLACES:
@@ -94,9 +99,9 @@ class Wrong(drive.Case):
 
     def test_given_up(self):
         """A task that runs on though it was cancelled keeps nobody from closing the pool."""
-        for ranks, caller, on in PLACES:
-            self.assertEqual(self.job("give up", ranks, caller, on).out, b"1001 0 0\n")
-            self.assertEqual(self.job("give up all", ranks, caller, on).out, b"1001 0\n")
+        for how, (ranks, caller, on), want in zip(("give up", "give up all", "give up"), PLACES,
+                                                  (b"1001 0 0\n", b"1001 0\n", b"1001 0 0\n")):
+            self.assertEqual(self.job(how, ranks, caller, on).out, want)
 
     def test_deep(self):
         for ranks in (0, 2):

@@ -41,6 +41,11 @@ static mr_status crash(mr_task *task)
     return MR_OK;
 }
 
+static mr_status join(mr_task *task)
+{
+    return mr_pool_join(mr_task_pool(task), MR_FOREVER);
+}
+
 static mr_status nothing(mr_task *task)
 {
     return mr_task_return(task, "yes", 4);
@@ -102,6 +107,7 @@ static const mr_task_kind kinds[] = {
     {.name = "hang for ever", .run = until_cancelled},
     {.name = "hang silently", .run = hang_silently},
     {.name = "crash", .run = crash},
+    {.name = "join", .run = join},
     {.name = "nothing", .run = nothing},
     {.name = "deep", .run = deep},
     {.name = "hang at 17", .each = hang_at_17, .timeout = 0.1},
@@ -189,6 +195,8 @@ static void act(mr_pool *pool, const state *s)
         see(pool, s, until_cancelled, 0.05);
     else if (strcmp(how, "crash") == 0)
         see(pool, s, crash, MR_FOREVER);
+    else if (strcmp(how, "join") == 0)
+        see(pool, s, join, MR_FOREVER);
     else if (strcmp(how, "unseen") == 0)
         future = call(pool, s, fail);
     else if (strcmp(how, "stranger") == 0)
