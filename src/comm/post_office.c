@@ -1,6 +1,7 @@
 /* comm/post_office.c: the opening and closing of the office. */
 #include "comm/post_internal.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/stray.h"
 
@@ -53,15 +54,11 @@ static void start_receiving(mr_post *post)
 
 static void init_locks(mr_post *post)
 {
-    pthread_condattr_t by_clock;
     pthread_mutex_init(&post->out, NULL);
     pthread_mutex_init(&post->looking, NULL);
     pthread_mutex_init(&post->sleep, NULL);
-    pthread_condattr_init(&by_clock);
-    pthread_condattr_setclock(&by_clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&post->awake, &by_clock);
-    pthread_cond_init(&post->unwatched, &by_clock);
-    pthread_condattr_destroy(&by_clock);
+    mr_clock_condition_init(&post->awake);
+    mr_clock_condition_init(&post->unwatched);
 }
 
 static void free_post(mr_post *post)

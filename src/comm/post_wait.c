@@ -18,12 +18,6 @@
 #define DEEP_NAP      10e-3 /* of those who leave looking to another */
 #define ASK_SECONDS   1e-3  /* between two questions whether to stop */
 
-static struct timespec moment(double seconds)
-{
-    time_t whole = (time_t)seconds;
-    return (struct timespec){whole, (long)((seconds - (double)whole) * 1e9)};
-}
-
 void mr_post_wake(mr_post *post)
 {
     /* What has changed is to be seen by who falls asleep, or who falls asleep by us. */
@@ -39,7 +33,7 @@ void mr_post_wake(mr_post *post)
 /* Sleeps until something happens on this rank or the moment comes, unless `ready` already. */
 static void nap(mr_post *post, bool (*ready)(void *context), void *context, double until)
 {
-    const struct timespec end = moment(until);
+    const struct timespec end = mr_clock_moment(until);
     pthread_mutex_lock(&post->sleep);
     const uint64_t before = post->events;
     atomic_fetch_add(&post->sleepers, 1);
@@ -177,7 +171,7 @@ static void nap_of_postman(mr_post *post)
 {
     pthread_mutex_lock(&post->sleep);
     const double length = atomic_load(&post->watched) ? DEEP_NAP : LONGEST_NAP;
-    const struct timespec end = moment(mr_clock_now() + length);
+    const struct timespec end = mr_clock_moment(mr_clock_now() + length);
     if (!atomic_load(&post->is_closing))
         pthread_cond_timedwait(&post->unwatched, &post->sleep, &end);
     pthread_mutex_unlock(&post->sleep);

@@ -66,14 +66,10 @@ mr_status mr_crew_start(mr_crew **result, unsigned first, unsigned count,
     *result = crew;
     if (!crew)
         return mr_error_set(error, MR_NO_MEMORY, "out of memory: starting threads");
-    pthread_condattr_t by_clock;
     crew->work = work;
     crew->context = context;
     pthread_mutex_init(&crew->lock, NULL);
-    pthread_condattr_init(&by_clock);
-    pthread_condattr_setclock(&by_clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&crew->returned, &by_clock);
-    pthread_condattr_destroy(&by_clock);
+    mr_clock_condition_init(&crew->returned);
     pthread_mutex_lock(&crew->lock);
     mr_status status = MR_OK;
     for (unsigned i = 0; i < count && status == MR_OK; i++)
@@ -91,8 +87,7 @@ bool mr_crew_end(mr_crew **result, double grace)
     if (!crew)
         return true;
     const double end = mr_clock_now() + grace;
-    const time_t whole = (time_t)end;
-    const struct timespec moment = {whole, (long)((end - (double)whole) * 1e9)};
+    const struct timespec moment = mr_clock_moment(end);
     *result = NULL;
     pthread_mutex_lock(&crew->lock);
     while (crew->working > 0 && mr_clock_now() < end)

@@ -40,14 +40,10 @@ static mr_status copy_kinds(mr_pool *pool, const mr_task_kind *kinds, mr_error *
 
 static void init_locks(mr_pool *pool)
 {
-    pthread_condattr_t by_clock;
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_condattr_init(&by_clock);
-    pthread_condattr_setclock(&by_clock, CLOCK_MONOTONIC);
     for (int level = 0; level < LEVELS; level++)
-        pthread_cond_init(&pool->wake[level], &by_clock);
-    pthread_cond_init(&pool->call_clerk, &by_clock);
-    pthread_condattr_destroy(&by_clock);
+        mr_clock_condition_init(&pool->wake[level]);
+    mr_clock_condition_init(&pool->call_clerk);
 }
 
 static mr_pool *make_pool(mr_job *job, const mr_pool_options *options, mr_post *post)

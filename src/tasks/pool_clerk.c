@@ -24,7 +24,7 @@ static mr_task *find_overdue(mr_pool *pool, double now)
 }
 
 /* With the lock: its thread is given up, and what it brings, if it ever does, is not wanted. */
-static mr_worker *give_up(mr_pool *pool, mr_task *frame)
+static mr_worker *give_up(mr_task *frame)
 {
     mr_worker *worker = frame->worker;
     mr_timed_remove(frame);
@@ -34,7 +34,6 @@ static mr_worker *give_up(mr_pool *pool, mr_task *frame)
         atomic_fetch_or(&frame->record->state, FLAG_STRAY);
         atomic_fetch_add(&frame->record->holds, 1);
     }
-    (void)pool;
     return is_first ? worker : NULL;
 }
 
@@ -72,7 +71,7 @@ static bool see_to_overdue(mr_pool *pool, double now)
         pthread_mutex_lock(&pool->lock);
         bool is_any = pool->timed != NULL;
         mr_task *frame = find_overdue(pool, now);
-        mr_worker *lost = frame ? give_up(pool, frame) : NULL;
+        mr_worker *lost = frame ? give_up(frame) : NULL;
         mr_future *record = frame ? frame->record : NULL;
         mr_run run = frame ? frame->chunk : (mr_run){0};
         uint64_t number = frame ? frame->number : 0;
@@ -135,9 +134,7 @@ static bool see_to_ahead(mr_pool *pool)
 
 static void nap(mr_pool *pool, bool is_long)
 {
-    double end = mr_clock_now() + (is_long ? 3600 : ROUND);
-    const time_t whole = (time_t)end;
-    const struct timespec moment = {whole, (long)((end - (double)whole) * 1e9)};
+    const struct timespec moment = mr_clock_moment(mr_clock_now() + (is_long ? 3600 : ROUND));
     pthread_mutex_lock(&pool->lock);
     atomic_store(&pool->clerk_sleeps, is_long);
     bool is_needed = atomic_load(&pool->is_ending) || pool->timed != NULL;

@@ -61,8 +61,7 @@ static void nap(const watch *w, double now, double deadline)
     bool is_deputy = w->level == LEVEL_WORKER && !atomic_exchange(&pool->has_deputy, true);
     double end = now + nap_of(w->level, is_deputy);
     end = end < deadline ? end : deadline;
-    const time_t whole = (time_t)end;
-    const struct timespec moment = {whole, (long)((end - (double)whole) * 1e9)};
+    const struct timespec moment = mr_clock_moment(end);
     pthread_mutex_lock(&pool->lock);
     atomic_fetch_add(&pool->sleeping[w->level], 1);
     if (!w->ready(w->context))
