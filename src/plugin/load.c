@@ -5,6 +5,7 @@
 #include "plugin/load.h"
 
 #include "base/stray.h"
+
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>

@@ -60,6 +60,12 @@ typedef struct mr_given {
     uint64_t size;
 } mr_given;
 
+/* Room for bytes behind one. */
+static inline uint64_t mr_given_padded(uint64_t size)
+{
+    return (size + 15) & ~(uint64_t)15;
+}
+
 typedef struct mr_given_future {
     mr_future *of, *needs; /* whose result; and who needs it */
     struct mr_given_future *next;

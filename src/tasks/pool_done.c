@@ -8,15 +8,10 @@
 
 #include <stdlib.h>
 
-static uint64_t padded(uint64_t size)
-{
-    return (size + 15) & ~(uint64_t)15;
-}
-
 size_t mr_given_length(const mr_given *given)
 {
     if (given->kind == GIVEN_BYTES)
-        return sizeof *given + padded(given->size);
+        return sizeof *given + mr_given_padded(given->size);
     return sizeof *given +
            (given->kind == GIVEN_FUTURE ? sizeof(mr_given_future) : sizeof(mr_given_blob));
 }

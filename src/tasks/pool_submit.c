@@ -43,18 +43,13 @@ mr_status mr_pool_complain(mr_pool *pool, mr_status status, const char *text)
 
 /* ---- Arguments ---- */
 
-static uint64_t padded(uint64_t size)
-{
-    return (size + 15) & ~(uint64_t)15;
-}
-
 static uint64_t given_bytes(const mr_argument *argument)
 {
     if (argument->future)
         return sizeof(mr_given) + sizeof(mr_given_future);
     if (argument->size > POOL_INLINE)
         return sizeof(mr_given) + sizeof(mr_given_blob);
-    return sizeof(mr_given) + padded(argument->size);
+    return sizeof(mr_given) + mr_given_padded(argument->size);
 }
 
 static mr_status fill_given(mr_future *record, char *at, const mr_argument *argument,
