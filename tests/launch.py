@@ -14,7 +14,7 @@ from pathlib import Path
 import quick
 
 # What Open MPI itself says when ranks end with a code other than zero, or it lost a race while it
-# started its daemons; and nothing else.
+# started its daemons or closed a pipe of a rank that had ended; and nothing else.
 CHATTER = [
     r"-{20,}",
     r"\s*",
@@ -25,6 +25,7 @@ CHATTER = [
     r"  Process name: \[\[\d+,\d+\],\d+\]",
     r"  Exit code:    \d+",
     r"mpirun noticed that process rank \d+ with PID \d+ on node \S+ exited on signal \d+ \(.*\)\.",
+    r"\[warn\] Epoll \w+\(\d+\) on fd \d+ failed\..*",
     r"\[\S+:\d+\] plm:rsh: Warning: setpgid\(.*\) failed in parent with .*",
 ]
 IS_CHATTER = re.compile("|".join(f"(?:{line})" for line in CHATTER))
