@@ -23,7 +23,11 @@ typedef enum mr_status {
     /* What waiting can come to. No exit codes: a job that ends with one of them has failed. */
     MR_TIMED_OUT = 1001, /* what was waited for did not happen in time */
     MR_CANCELLED = 1002, /* it was called off */
-    MR_CLOSED = 1003     /* nothing more will come */
+    MR_CLOSED = 1003,    /* nothing more will come */
+
+    /* From a kernel: the record it is at is bad. Set aside where --skip-bad allows, and the block's
+     * next records are mapped; else the job ends as with MR_BAD_INPUT. See mr_out_bad. */
+    MR_BAD_RECORD = 1004
 } mr_status;
 
 /* Returns from the calling function with whatever `call` returned, unless that is MR_OK. */

@@ -31,6 +31,13 @@ typedef struct mr_settings {
     uint64_t partitions; /* 0: by size */
     mr_progress_mode progress;
     const char *report;
+    const char *trace;
+    const char *checkpoint;    /* the folder; NULL: none */
+    uint64_t checkpoint_every; /* seconds; see checkpoint_given */
+    bool checkpoint_given;     /* how often: else every 60 seconds */
+    bool resume;
+    uint64_t skip_bad; /* records */
+    uint64_t watchdog; /* seconds; 0: off */
     uint64_t seed;
     bool dry_run;
     bool bind_keep;

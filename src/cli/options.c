@@ -338,6 +338,13 @@ static mr_status read_all(option_parser *parser, bool reads_config, const char *
         MR_TRY(mr_config_parse(config_text, config_name, set_config, parser, parser->error));
     MR_TRY(set_fallbacks(parser));
     request->settings.sort_given = is_given(parser, "sort");
+    request->settings.checkpoint_given = is_given(parser, "checkpoint-every");
+    if ((request->settings.resume || request->settings.checkpoint_given) &&
+        !request->settings.checkpoint)
+        return mr_error_set(
+            parser->error, MR_USAGE,
+            "missing option: --checkpoint: --resume and --checkpoint-every need it: "
+            "name the folder of the checkpoints");
     if (request->input_count == 0 && mr_options_need_input(parser->source->app))
         return mr_error_set(parser->error, MR_USAGE,
                             "no input: %s: name files or folders, or - for standard input",
