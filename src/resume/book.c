@@ -148,3 +148,19 @@ mr_status mr_keep_commit(mr_keep *keep, mr_error *error)
         mr_keep_prune(keep, false);
     return MR_OK;
 }
+
+size_t mr_keep_count(const mr_keep *keep, const char *name)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < keep->loaded.count; i++)
+        count += strcmp(keep->loaded.entries[i].name, name) == 0;
+    return count;
+}
+
+const mr_keep_entry *mr_keep_entry_at(const mr_keep *keep, const char *name, size_t number)
+{
+    for (size_t i = 0; i < keep->loaded.count; i++)
+        if (strcmp(keep->loaded.entries[i].name, name) == 0 && number-- == 0)
+            return &keep->loaded.entries[i];
+    return NULL;
+}
