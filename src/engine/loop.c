@@ -78,7 +78,7 @@ static void head_name(const mr_loop *loop, char *name)
 /* This loop's last state, and what was saved within the rounds that are over. */
 static void sweep(mr_loop *loop)
 {
-    static const char *const rooms[] = {"loop/%llu/", "step/%llu/"};
+    static const char *const rooms[] = {"loop/%llu/", "step/%llu/", "pipe/%llu/"};
     char name[MR_LOOP_NAME];
     mr_keep *keep = loop->job->keep;
     head_name(loop, name);
@@ -139,14 +139,16 @@ static mr_status save(mr_loop *loop, mr_keep_wish wish)
 {
     mr_job *job = loop->job;
     MR_TRY(put_state(loop));
-    if (wish == MR_KEEP_STOP)
-        mr_signals_hold(0);
-    mr_status status = mr_checkpoint_save(job, wish);
+    mr_status status = mr_checkpoint_save(job, MR_KEEP_SAVE);
     job->failed = status != MR_OK;
     close_files(loop);
     loop->generation = mr_keep_generation(job->keep);
     loop->since = mr_clock_now();
-    return status;
+    if (status != MR_OK || wish != MR_KEEP_STOP)
+        return status;
+    /* Now that all have come this far nobody need wait for anything. */
+    mr_signals_hold(0);
+    return mr_job_agree(job);
 }
 
 static void note_round(mr_loop *loop)
