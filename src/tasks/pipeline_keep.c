@@ -243,14 +243,11 @@ static mr_status save_together(pipeline *p, mr_keep_wish wish, uint64_t items, u
     mr_keep_drop(job->keep, name);
     if (p->rank == 0)
         put_all(p, items, digest);
-    mr_status status = mr_checkpoint_save(job, MR_KEEP_SAVE);
+    if (wish == MR_KEEP_STOP)
+        mr_signals_stop(NULL);
+    mr_status status = mr_checkpoint_save(job, wish);
     job->failed = status != MR_OK;
     mr_keep_file_destroy(&p->file);
-    if (status == MR_OK && wish == MR_KEEP_STOP) {
-        mr_signals_stop(NULL);
-        mr_signals_hold(0);
-        status = mr_job_agree(job);
-    }
     return status;
 }
 
