@@ -84,10 +84,10 @@ static mr_status hash_set(const carried *c, uint64_t *hash)
 
 static mr_status advance_set(carried *c)
 {
-    mr_set_options options = bytes;
+    mr_set_options how = bytes;
     mr_set *next;
-    options.context = c;
-    MR_TRY(mr_set_map(c->set, put_next, &options, &next));
+    how.context = c;
+    MR_TRY(mr_set_map(c->set, put_next, &how, &next));
     mr_set_destroy(&c->set);
     c->set = next;
     return MR_OK;

@@ -3,7 +3,6 @@
  * disk (fsync) for the n-th time, so in the middle of a checkpoint or just behind one. MR_STOP is
  * RANK:COUNT:SIGNAL.
  */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <signal.h>
 #include <stdatomic.h>
