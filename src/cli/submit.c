@@ -170,29 +170,53 @@ static char *for_one_task(const char *text)
     return copy;
 }
 
-static mr_status read_settings(submission *sub, const mr_call *call, const mr_app *app,
-                               char *const *arguments, mr_error *error)
+/* The app's own options are looked at and forgotten. */
+static mr_status read_request(mr_request *request, const mr_call *call, const mr_app *app,
+                              char *const *arguments, mr_error *error)
 {
-    mr_request request = {.config = NULL};
+    int count = 0;
+    while (arguments[count + 1])
+        count++;
     mr_request_source source = {.app = app,
                                 .called = arguments[0],
-                                .count = sub->batch.argument_count - 1,
+                                .count = count,
                                 .arguments = arguments + 1,
                                 .environment = call->environment};
     void *state = calloc(1, app->state_size ? app->state_size : 1);
     if (!state)
         return mr_error_set(error, MR_NO_MEMORY, "out of memory: the state of %s", app->name);
-    mr_status status = mr_options_parse(&request, &source, state, error);
-    if (status == MR_OK && (request.help || request.version))
-        status = mr_error_set(error, MR_USAGE, "nothing to submit: %s: ask without 'submit'",
-                              request.help ? "--help" : "--version");
+    mr_status status = mr_options_parse(request, &source, state, error);
+    free(state);
+    if (status == MR_OK && (request->help || request->version))
+        return mr_error_set(error, MR_USAGE, "nothing to submit: %s: ask without 'submit'",
+                            request->help ? "--help" : "--version");
+    return status;
+}
+
+/* What is wrong without a checkpoint may be right with the one that the script has. `arguments` has
+ * room for one more in front of the app. */
+static mr_status read_settings(submission *sub, const mr_call *call, const mr_app *app,
+                               char **arguments, mr_error *error)
+{
+    mr_request request = {.config = NULL};
+    mr_error first = {MR_OK, ""};
     const mr_settings *settings = &request.settings;
+    mr_status status = read_request(&request, call, app, arguments + 1, &first);
     if (status == MR_OK && settings->checkpoint)
         sub->checkpoint = strdup(settings->checkpoint);
+    if (status == MR_USAGE) {
+        static char added[] = "--checkpoint=mapred-checkpoint";
+        mr_request_free(&request);
+        arguments[0] = arguments[1];
+        arguments[1] = added;
+        status = read_request(&request, call, app, arguments, error);
+        arguments[1] = arguments[0];
+    } else if (status != MR_OK) {
+        *error = first;
+    }
     if (status == MR_OK && settings->output)
         sub->output = strdup(settings->output);
     mr_request_free(&request);
-    free(state);
     return status;
 }
 
@@ -201,17 +225,17 @@ static mr_status check_app(submission *sub, const mr_call *call, mr_error *error
 {
     mr_plugin *plugin = NULL;
     size_t count = (size_t)sub->batch.argument_count;
-    char **arguments = calloc(count + 1, sizeof *arguments);
+    char **arguments = calloc(count + 2, sizeof *arguments);
     mr_status status = arguments ? mr_app_open(&plugin, call, sub->batch.arguments[0], error)
                                  : mr_error_set(error, MR_NO_MEMORY, "out of memory: submitting");
     for (size_t i = 0; status == MR_OK && i < count; i++)
-        if (!(arguments[i] = sub->batch.array ? for_one_task(sub->batch.arguments[i])
-                                              : strdup(sub->batch.arguments[i])))
+        if (!(arguments[i + 1] = sub->batch.array ? for_one_task(sub->batch.arguments[i])
+                                                  : strdup(sub->batch.arguments[i])))
             status = mr_error_set(error, MR_NO_MEMORY, "out of memory: submitting");
     if (status == MR_OK)
         status = read_settings(sub, call, mr_plugin_app(plugin), arguments, error);
     for (size_t i = 0; arguments && i < count; i++)
-        free(arguments[i]);
+        free(arguments[i + 1]);
     free(arguments);
     mr_plugin_destroy(&plugin);
     return status;

@@ -186,6 +186,8 @@ class Scripts(drive.Case):
                 (["-o", "a b/", "x"], {}, "--checkpoint a b.checkpoint-42 --resume -o a b/ x"),
                 (["--checkpoint", "c d", "x"], {}, "--resume --checkpoint c d x"),
                 (["x", "--checkpoint=c"], {}, "--resume x --checkpoint=c"),
+                (["--checkpoint-every=3", "x"], {},
+                 "--checkpoint mapred-checkpoint-42 --resume --checkpoint-every=3 x"),
                 (["x"], {"MAPRED_CHECKPOINT": "c"}, "--resume x")):
             script = self.good(["submit", "--print", "--", "run", "wordcount", *args], env=more)
             self.assertEqual(self.code_of(script), 0, self.err)
