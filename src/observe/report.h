@@ -30,6 +30,7 @@ typedef struct mr_rank_report {
     uint64_t memory_peak; /* of counted memory */
     uint64_t rss_peak;    /* of the process */
     uint64_t memory_budget;
+    uint64_t node_cpus; /* that the job may use on this node */
 } mr_rank_report;
 
 /* A key that many pairs of a set have. */
