@@ -2,6 +2,8 @@
  * comm/agree.c: collectives of the control plane: agreement on errors, small broadcasts, scans.
  * What they carry is small; data goes through exchange.c.
  */
+#include "base/clock.h"
+#include "base/span.h"
 #include "comm/post_internal.h"
 #include "comm/vector.h"
 
@@ -23,12 +25,24 @@ static int first_failed(mr_comm *comm, int mine)
     return failed;
 }
 
+/* The same, as time that this rank waited for the last one. */
+static int wait_for_failed(mr_comm *comm, int mine)
+{
+    const double since = mr_clock_now();
+    const mr_span_kind before = mr_span_begin_at(MR_SPAN_WAIT, since);
+    int failed = first_failed(comm, mine);
+    const double now = mr_clock_now();
+    mr_span_end_at(before, now);
+    mr_span_met(now - since);
+    return failed;
+}
+
 mr_status mr_comm_agree(mr_comm *comm, mr_error *error)
 {
     if (comm->office)
         mr_post_tell(comm->office, error);
     int told = error->text[0] ? comm->rank : comm->size + comm->rank;
-    int failed = first_failed(comm, error->code == MR_OK ? INT_MAX : told);
+    int failed = wait_for_failed(comm, error->code == MR_OK ? INT_MAX : told);
     if (failed == INT_MAX)
         return MR_OK;
     failed %= comm->size;

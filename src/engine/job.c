@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/span.h"
 #include "comm/post.h"
 #include "engine/dense.h"
 #include "observe/crash.h"
@@ -174,8 +175,10 @@ static mr_status commit_output(mr_job *job)
              "{\"app\": \"%s\", \"version\": \"%s\", \"rows\": %llu, \"bytes\": %llu}\n",
              job->app.name, MR_VERSION, (unsigned long long)job->rows,
              (unsigned long long)job->bytes);
+    const mr_span_kind before = mr_span_begin(MR_SPAN_WRITE);
     if (is_root(job) && job->commit)
         mr_commit_finish(&job->commit, summary, job->error);
+    mr_span_end(before);
     return mr_comm_agree(job->comm, job->error);
 }
 
