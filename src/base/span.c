@@ -49,9 +49,9 @@ static _Thread_local struct {
 
 const char *mr_span_name(mr_span_kind kind)
 {
-    static const char *const names[MR_SPAN_KINDS] = {
-        "none",   "read",  "map",  "fold",       "exchange", "spill", "merge",
-        "reduce", "write", "wait", "checkpoint", "task"};
+    static const char *const names[MR_SPAN_KINDS] = {"none",     "read",  "map",        "fold",
+                                                     "exchange", "spill", "merge",      "reduce",
+                                                     "write",    "wait",  "checkpoint", "task"};
     return names[kind];
 }
 

@@ -1,6 +1,6 @@
 /*
- * base/span.h: what each thread of this process is at, and since when: for the report's timeline, the
- * trace, and sums of where time went. A thread is in one kind of work at any moment; who begins
+ * base/span.h: what each thread of this process is at, and since when: for the report's timeline,
+ * the trace, and sums of where time went. A thread is in one kind of work at any moment; who begins
  * another one within it interrupts the first. Off until somebody wants to know; then a change of
  * kind costs a look at the clock and a few words of memory.
  */

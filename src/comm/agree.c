@@ -125,16 +125,33 @@ bool mr_comm_any(mr_comm *comm, bool mine)
     return any != 0;
 }
 
+enum { TAG_SEND = 0, TAG_HAND = 2 };
+
 void mr_comm_send(mr_comm *comm, int to, const void *bytes, size_t size)
 {
-    MPI_Send(bytes, (int)size, MPI_BYTE, to, 0, comm->world);
+    MPI_Send(bytes, (int)size, MPI_BYTE, to, TAG_SEND, comm->world);
+}
+
+void mr_comm_hand(mr_comm *comm, int to, const void *bytes, size_t size)
+{
+    MPI_Send(bytes, (int)size, MPI_BYTE, to, TAG_HAND, comm->world);
+}
+
+static size_t receive(mr_comm *comm, int from, int tag, void *bytes, size_t most)
+{
+    MPI_Status status;
+    int count;
+    MPI_Recv(bytes, (int)most, MPI_BYTE, from, tag, comm->world, &status);
+    MPI_Get_count(&status, MPI_BYTE, &count);
+    return (size_t)count;
 }
 
 size_t mr_comm_receive(mr_comm *comm, int from, void *bytes, size_t most)
 {
-    MPI_Status status;
-    int count;
-    MPI_Recv(bytes, (int)most, MPI_BYTE, from, 0, comm->world, &status);
-    MPI_Get_count(&status, MPI_BYTE, &count);
-    return (size_t)count;
+    return receive(comm, from, TAG_SEND, bytes, most);
+}
+
+size_t mr_comm_take(mr_comm *comm, int from, void *bytes, size_t most)
+{
+    return receive(comm, from, TAG_HAND, bytes, most);
 }

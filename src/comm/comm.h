@@ -62,6 +62,10 @@ bool mr_comm_any(mr_comm *comm, bool mine);
 void mr_comm_send(mr_comm *comm, int to, const void *bytes, size_t size);
 size_t mr_comm_receive(mr_comm *comm, int from, void *bytes, size_t most);
 
+/* The same beside all others: no message that a job left behind when it failed is met here. */
+void mr_comm_hand(mr_comm *comm, int to, const void *bytes, size_t size);
+size_t mr_comm_take(mr_comm *comm, int from, void *bytes, size_t most);
+
 /* Local. Ends all ranks at once, after an error that can't be agreed on. Does not return. */
 _Noreturn void mr_comm_abort(mr_comm *comm, int code);
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "engine/dense.h"
+#include "engine/seeing.h"
 #include "observe/crash.h"
 #include "observe/signals.h"
 
@@ -81,6 +82,7 @@ void mr_feed_begin(mr_worker *worker, const mr_block *block)
     mr_out_begin_block(worker->self, block);
     worker->began = mr_clock_now();
     worker->before = mr_span_begin_at(kind ? kind : MR_SPAN_MAP, worker->began);
+    worker->at = block;
     if (block)
         mr_span_about(block->file, block->offset);
 }
@@ -91,6 +93,7 @@ mr_status mr_feed_end(mr_worker *worker, mr_status status)
     const double now = mr_clock_now();
     mr_span_end_at(worker->before, now);
     worker->busy += now - worker->began;
+    mr_worker_took(worker, now - worker->began);
     worker->calls++;
     if (status != MR_OK && self->error.code == MR_OK)
         mr_out_fail(&self->out, status, "kernel failed: %s", worker->feed->app->name);
@@ -133,6 +136,7 @@ static mr_status take_a_unit(mr_worker *w, bool *found)
     if (feed->every > 1 && unit % feed->every != 0)
         return MR_OK;
     w->units++;
+    w->unit = unit;
     MR_TRY(feed->run(w, unit));
     mr_feed_advance(feed, feed->unit_bytes);
     return MR_OK;
@@ -194,6 +198,8 @@ static mr_status open_out(mr_worker *w)
                          omp_get_thread_num(), omp_get_num_threads(), &w->error));
     w->self->state = job->state;
     w->self->context = feed->context;
+    if (job->slowest)
+        w->slowest = calloc(1, sizeof *w->slowest);
     if (feed->app->key == MR_KEY_DENSE)
         MR_TRY(open_dense(w));
     if (feed->shuffle)
@@ -223,7 +229,10 @@ static void close_out(mr_worker *w)
     job->report.busy += w->busy;
     job->report.blocks += w->calls;
     job->report.splits += w->units;
+    if (w->slowest)
+        mr_slowest_merge(job->slowest, w->slowest);
     pthread_mutex_unlock(&feed->lock);
+    free(w->slowest);
     if (w->self)
         mr_emitter_destroy(&w->self->emitter);
     mr_out_destroy(&w->self);

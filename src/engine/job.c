@@ -10,8 +10,10 @@
 #include "base/span.h"
 #include "comm/post.h"
 #include "engine/dense.h"
+#include "engine/seeing.h"
 #include "observe/crash.h"
 #include "observe/signals.h"
+#include "observe/trace.h"
 
 #include <errno.h>
 #include <omp.h>
@@ -162,7 +164,10 @@ mr_status mr_job_output_try(mr_job *job)
 {
     if (is_root(job) && job->settings->report)
         mr_report_try(job->settings->report, job->error);
+    if (is_root(job) && job->settings->trace)
+        mr_trace_try(job->settings->trace, job->error);
     mr_status status = mr_job_output_begin(job);
+    job->is_traced = status == MR_OK && job->settings->trace;
     mr_commit_abandon(&job->commit);
     return status;
 }
@@ -196,11 +201,13 @@ mr_status mr_job_timed(mr_job *job, int phase, mr_status (*run)(mr_job *))
 mr_status mr_job_begin(mr_job *job)
 {
     job->start = mr_clock_now();
+    job->report.cpu = -mr_clock_process();
     mr_crash_install(mr_comm_rank(job->comm), mr_comm_host(job->comm), job->app.name);
     mr_signals_install();
     /* What these tell is also told by the call that failed. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
+    mr_job_watch(job);
     MR_TRY(take_share(job));
     MR_TRY(set_up(job));
     MR_TRY(mr_checkpoint_open(job, &job->done));
@@ -228,6 +235,8 @@ static void end_job(mr_job *job)
         free(job->parts[i].json);
     }
     free(job->parts);
+    free(job->slowest);
+    mr_span_free();
     mr_signals_remove();
     mr_crash_remove();
 }
@@ -239,9 +248,14 @@ mr_status mr_job_finish(mr_job *job, mr_status status)
     mr_post_close(&job->post);
     if (status == MR_OK && job->written)
         status = mr_job_timed(job, MR_PHASE_WRITE, commit_output);
+    const bool is_well = status == MR_OK;
+    if (is_well)
+        status = mr_job_trace(job, status);
     if (status == MR_OK && !job->settings->dry_run && !job->done)
         status = mr_job_tell(job);
     status = mr_checkpoint_close(job, status);
+    if (!is_well && status != MR_INTERRUPTED)
+        mr_job_trace(job, status);
     end_job(job);
     return status;
 }

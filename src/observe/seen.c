@@ -106,7 +106,7 @@ static json_t *span_of(mr_seen_span span)
     return json;
 }
 
-static json_t *timeline_of(const mr_seen *seen, bool *ok)
+static json_t *timeline_of(const mr_sight *seen, bool *ok)
 {
     json_t *timeline = json_array();
     const char *at = seen->threads, *end = at + seen->threads_size;
@@ -127,16 +127,15 @@ static json_t *timeline_of(const mr_seen *seen, bool *ok)
     return timeline;
 }
 
-static json_t *slowest_of(const mr_seen *seen, bool *ok)
+static json_t *slowest_of(const mr_sight *seen, bool *ok)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < seen->slowest.count; i++) {
         const mr_slow_block *block = &seen->slowest.blocks[i];
-        json_t *one =
-            json_pack("{s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "rank", (int)block->rank, "thread",
-                      (int)block->thread, "file", text_of(block->file), "begin",
-                      count_of(block->begin), "end", count_of(block->end), "block",
-                      count_of(block->block), "seconds", real_of(block->seconds));
+        json_t *one = json_pack("{s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "rank", (int)block->rank,
+                                "thread", (int)block->thread, "file", text_of(block->file), "begin",
+                                count_of(block->begin), "end", count_of(block->end), "block",
+                                count_of(block->block), "seconds", real_of(block->seconds));
         if (one && block->is_rows)
             json_object_set_new(one, "unit", json_string("rows"));
         *ok = json_array_append_new(list, one) == 0 && *ok;
@@ -144,7 +143,7 @@ static json_t *slowest_of(const mr_seen *seen, bool *ok)
     return list;
 }
 
-static json_t *waits_of(const mr_seen *seen, int ranks, bool *ok)
+static json_t *waits_of(const mr_sight *seen, int ranks, bool *ok)
 {
     json_t *list = json_array();
     for (int i = 0; i < ranks; i++) {
@@ -173,7 +172,7 @@ static json_t *row_of(const uint64_t *numbers, size_t count, bool *ok)
 }
 
 /* Beside the totals, which are there already. */
-static void put_matrix(json_t *exchange, const mr_seen *seen, bool *ok)
+static void put_matrix(json_t *exchange, const mr_sight *seen, bool *ok)
 {
     json_t *matrix = json_array(), *nodes = json_array();
     for (size_t i = 0; i < seen->side; i++) {
@@ -188,7 +187,7 @@ static void put_matrix(json_t *exchange, const mr_seen *seen, bool *ok)
     json_decref(nodes);
 }
 
-bool mr_seen_put(json_t *report, const mr_seen *seen, int ranks)
+bool mr_seen_put(json_t *report, const mr_sight *seen, int ranks)
 {
     bool ok = true;
     if (seen->matrix)

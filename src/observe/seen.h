@@ -1,7 +1,7 @@
 /*
  * observe/seen.h: what is seen of a job besides its numbers: what each thread was at and when, who
- * waited for whom, who sent how much to whom, the slowest blocks, and how many cores it took to beat
- * one. Parts of the report; rank 0 has them all.
+ * waited for whom, who sent how much to whom, the slowest blocks, and how many cores it took to
+ * beat one. Parts of the report; rank 0 has them all.
  */
 #ifndef MR_OBSERVE_SEEN_H
 #define MR_OBSERVE_SEEN_H
@@ -64,22 +64,22 @@ typedef struct mr_seen_cost {
     uint64_t beats_from; /* so many of them beat one; 0: these do not */
 } mr_seen_cost;
 
-typedef struct mr_seen {
+typedef struct mr_sight {
     const char *threads; /* mr_seen_thread and its spans, one behind the other */
     uint64_t threads_size;
     mr_slowest slowest;
     const mr_seen_wait *waits; /* one a rank */
-    uint64_t *matrix; /* bytes from row to column: side * side; NULL: too many */
+    uint64_t *matrix;          /* bytes from row to column: side * side; NULL: too many */
     size_t side;
     const char (*nodes)[64]; /* whose rows these are; NULL: ranks' */
     mr_seen_cost cost;
-} mr_seen;
+} mr_sight;
 
 /* Seconds for all that one thread would have to do as well, on so many cores, in so long. */
 mr_seen_cost mr_seen_cost_of(double serial, double seconds, uint64_t cores);
 
 /* Adds all of it to the report. False: no memory. */
 struct json_t;
-bool mr_seen_put(struct json_t *report, const mr_seen *seen, int ranks);
+bool mr_seen_put(struct json_t *report, const mr_sight *seen, int ranks);
 
 #endif
