@@ -35,6 +35,11 @@ const mr_command mr_commands[] = {
      "The compiler is $CC, or else the one that mapred was built with.\n",
      mr_command_build, false},
     {"doctor", "", "look this installation and machine over", "", mr_command_doctor, false},
+    {"report", "FILE.json [-o PAGE.html]", "make a page to look at of what --report wrote",
+     "  -o PAGE.html  where it goes; default: standard output\n"
+     "The page is one file that needs no network: time, balance, exchange, memory, the slowest\n"
+     "blocks, hot keys, and what to try next. FILE.json may be - (standard input).\n",
+     mr_command_report, false},
     {.name = NULL},
 };
 
