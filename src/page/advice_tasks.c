@@ -103,8 +103,9 @@ static void look_at_pipeline(const mr_facts *facts, mr_advices *advices, const j
         advices, "stage", "pipelines",
         share_of_job(facts, mr_view_number(pipeline, "seconds")) * use,
         "Pipeline %.64s is held up by its stage %.64s", name_of(pipeline), bottleneck);
-    mr_advice_say(advice, "%.256s. What that stage does for an item is what the pipeline takes.",
-                  reason ? reason : "It was busy for most of the time");
+    mr_advice_say(advice,
+                  "Stage %.64s: %.256s. What it does for an item is what the pipeline takes.",
+                  bottleneck, reason ? reason : "It was busy for most of the time");
 }
 
 static void look_at_shared(const mr_facts *facts, mr_advices *advices, const json_t *object)

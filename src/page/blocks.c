@@ -3,8 +3,21 @@
 #include "page/section.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { MOST_SHOWN = 16, MOST_BAD = 100 };
+
+/* Datasets are cut by rows. */
+static void put_size(mr_page *page, const json_t *block, double size)
+{
+    const char *unit = mr_view_text(block, "unit");
+    char rows[64];
+    snprintf(rows, sizeof rows, "%s rows", mr_amount_count(size).text);
+    if (unit && strcmp(unit, "rows") == 0)
+        mr_html_number(&page->body, rows);
+    else
+        mr_html_number(&page->body, size > 0 ? mr_amount_bytes(size).text : "");
+}
 
 static void put_block(mr_page *page, const json_t *block, double most)
 {
@@ -18,7 +31,7 @@ static void put_block(mr_page *page, const json_t *block, double most)
                 mr_amount_seconds(seconds).text);
     mr_html_code_cell(&page->body, mr_view_text(block, "file"));
     mr_html_number(&page->body, mr_amount_count(begin).text);
-    mr_html_number(&page->body, end > begin ? mr_amount_bytes(end - begin).text : "");
+    put_size(page, block, end - begin);
     mr_html_number(&page->body, mr_view_has_number(block, "block")
                                     ? mr_amount_count(mr_view_number(block, "block")).text
                                     : "");
@@ -33,14 +46,16 @@ void mr_section_slowest(mr_page *page)
     const double blocks = mr_facts_sum(facts, "blocks"), busy = mr_facts_sum(facts, "busy");
     if (count == 0)
         return;
-    mr_section_begin(page, "slowest", "Slowest blocks", "Slowest blocks",
-                     "The calls of the kernel that took longest, and what they were called with.");
+    mr_section_begin(
+        page, "slowest", "Slowest blocks", "Slowest blocks",
+        "The calls of the kernel that took longest, and what they were called with: bytes, or "
+        "rows, of a file.");
     if (blocks > 0)
         mr_text_printf(&page->body, "<p>Mean of all %s blocks: <b>%s</b>.</p>\n",
                        mr_amount_count(blocks).text, mr_amount_seconds(busy / blocks).text);
-    mr_html_table_begin(&page->body, "Slowest blocks",
-                        (const char *const[]){"=Time", "File", "#From byte", "#Size", "#Block",
-                                              "#Rank.thread", NULL});
+    mr_html_table_begin(
+        &page->body, "Slowest blocks",
+        (const char *const[]){"=Time", "File", "#From", "#Size", "#Block", "#Rank.thread", NULL});
     for (size_t i = 0; i < count && i < MOST_SHOWN; i++)
         put_block(page, json_array_get(facts->slowest, i), mr_view_most(facts->slowest, "seconds"));
     mr_html_table_end(&page->body);

@@ -47,19 +47,12 @@ static size_t count_hosts(const json_t *ranks)
     return count;
 }
 
-/* A list of lists; the sum alone, as all reports have it, is none. */
-static const json_t *matrix_of(const json_t *exchange)
-{
-    const json_t *bytes = mr_view_list(exchange, "bytes");
-    return json_array_size(bytes) > 0 && json_is_array(json_array_get(bytes, 0)) ? bytes : NULL;
-}
-
 mr_facts mr_facts_of(const json_t *report)
 {
     mr_facts facts = {.report = report,
                       .ranks = mr_view_list(report, "ranks"),
                       .timeline = mr_view_list(report, "timeline"),
-                      .matrix = matrix_of(mr_view_object(report, "exchange")),
+                      .matrix = mr_view_list(mr_view_object(report, "exchange"), "matrix"),
                       .slowest = mr_view_list(report, "slowest"),
                       .seconds = fmax(mr_view_number(report, "seconds"), 0)};
     facts.rank_count = json_array_size(facts.ranks);

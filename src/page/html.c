@@ -43,10 +43,25 @@ static void say_byte(mr_text *html, unsigned char byte)
         mr_text_add(html, (const char *)&byte, 1);
 }
 
-/* The second half of the first 256 are control characters, too: U+0080 to U+009F. */
+/* Control characters, too: U+0080 to U+009F. */
+static bool is_control(const unsigned char *at, size_t size)
+{
+    return size == 2 && at[0] == 0xc2 && at[1] < 0xa0;
+}
+
+/* What turns the direction of all that comes behind it: U+200E, U+200F, U+202A to U+202E, U+2066
+ * to U+2069. */
+static bool is_direction(const unsigned char *at, size_t size)
+{
+    if (size != 3 || at[0] != 0xe2)
+        return false;
+    return at[1] == 0x80 ? at[2] == 0x8e || at[2] == 0x8f || (at[2] >= 0xaa && at[2] <= 0xae)
+                         : at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9;
+}
+
 static bool is_shown(const unsigned char *at, size_t size)
 {
-    return size > 1 && !(size == 2 && at[0] == 0xc2 && at[1] < 0xa0);
+    return size > 1 && !is_control(at, size) && !is_direction(at, size);
 }
 
 static void say(mr_text *html, const char *text, size_t left)
@@ -111,9 +126,12 @@ static const char *class_of(const char *heading)
 
 void mr_html_table_begin(mr_text *html, const char *name, const char *const *headings)
 {
+    int bars = 0;
+    for (const char *const *heading = headings; *heading; heading++)
+        bars += **heading == '=';
     mr_html_put(html, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"");
     mr_html_say(html, name);
-    mr_html_put(html, "\"><table><thead><tr>");
+    mr_html_put(html, bars == 1 ? "\"><table class=\"one\"><thead><tr>" : "\"><table><thead><tr>");
     for (; *headings; headings++) {
         mr_text_printf(html, "<th scope=\"col\"%s>", class_of(*headings));
         mr_html_say(html, *headings + (**headings == '#' || **headings == '='));

@@ -14,8 +14,8 @@
 /* Markup as it is. */
 void mr_html_put(mr_text *html, const char *markup);
 
-/* Text: < > & and quotes are escaped, control characters become their pictures, bytes that are no
- * UTF-8 become question marks. NULL is nothing. */
+/* Text: < > & and quotes are escaped, control characters become their pictures; bytes that are no
+ * UTF-8, and what would turn the direction of writing, become question marks. NULL is nothing. */
 void mr_html_say(mr_text *html, const char *text);
 
 /* The same as something literal: a key, a path, a command. It keeps its own direction of writing,

@@ -45,7 +45,7 @@
   }
 
   function readHeat(drawing) {
-    var rows = (report.exchange || {}).bytes, names = (report.exchange || {}).nodes;
+    var rows = (report.exchange || {}).matrix, names = (report.exchange || {}).nodes;
     var readout = drawing.closest(".heat").nextElementSibling;
     if (!Array.isArray(rows)) return;
     drawing.addEventListener("pointermove", function (event) {

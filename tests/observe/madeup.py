@@ -69,7 +69,7 @@ def seen(draw, report, ranks, threads, seconds, count):
     evil = "</script><script>alert(1)</script>\u202e\x01'\"&"
     report["timeline"] = [{"rank": rank, "thread": thread, "spans": spans(draw, seconds, rank, count)}
                           for rank in range(ranks) for thread in range(threads)]
-    report["exchange"]["bytes"] = [[0 if to == rank else draw.randrange(8, 12) * MIB * (4 if to == 1 else 1)
+    report["exchange"]["matrix"] = [[0 if to == rank else draw.randrange(8, 12) * MIB * (4 if to == 1 else 1)
                                     for to in range(ranks)] for rank in range(ranks)]
     report["slowest"] = [{"rank": i % ranks, "thread": i % threads, "file": f"data/part-{i:05}.txt",
                           "begin": i * 256 * KIB, "end": (i + 1) * 256 * KIB, "block": i, "seconds": 2.5 / (i + 1)}
