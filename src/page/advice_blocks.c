@@ -4,6 +4,7 @@
 #include "page/amount.h"
 
 #include <math.h>
+#include <string.h>
 
 #define LEAST_BLOCK 4096.0 /* bytes that are proposed at least */
 
@@ -57,33 +58,51 @@ static void look_at_count(const mr_facts *facts, mr_advices *advices)
         say_few(facts, advices, blocks, bytes);
 }
 
+/* Blocks of datasets are told in rows: their size is that of the job's blocks. */
+static bool is_rows(const json_t *block)
+{
+    const char *unit = mr_view_text(block, "unit");
+    return unit && strcmp(unit, "rows") == 0;
+}
+
+static double size_of(const mr_facts *facts, const json_t *block)
+{
+    const double size = mr_view_number(block, "end") - mr_view_number(block, "begin");
+    return is_rows(block) || !(size > 0) ? mr_view_number(input_of(facts), "block") : size;
+}
+
+static void say_odd(mr_advice *advice, const json_t *block, double times)
+{
+    const char *file = mr_view_text(block, "file");
+    mr_advice_say(advice,
+                  "That is %s times the mean of all blocks: it is what stands there that takes so "
+                  "long, in %.256s from %s %s on. A smaller --block finds the place, 'mapred "
+                  "replay' runs that block alone.",
+                  mr_amount_times(times).text, file ? file : "the input",
+                  is_rows(block) ? "row" : "byte",
+                  mr_amount_count(mr_view_number(block, "begin")).text);
+}
+
 /* One block that took a large part of the job. */
 static void look_at_slowest(const mr_facts *facts, mr_advices *advices)
 {
     const json_t *slowest = json_array_get(facts->slowest, 0);
     const double seconds = mr_view_number(slowest, "seconds");
-    const double size = mr_view_number(slowest, "end") - mr_view_number(slowest, "begin");
     const double blocks = mr_facts_sum(facts, "blocks");
     const double mean = blocks > 0 ? mr_facts_sum(facts, "busy") / blocks : 0;
-    if (!(facts->seconds > 0) || seconds < MR_ADVICE_BLOCK * facts->seconds || blocks < 2)
+    const double share = facts->seconds > 0 ? seconds / facts->seconds : 0;
+    if (share < MR_ADVICE_BLOCK || blocks < 2)
         return;
-    const double share = seconds / facts->seconds;
     mr_advice *advice = mr_advice_add(advices, "slow-block", "slowest", share,
                                       "One block took %s, %s of the job's time",
                                       mr_amount_seconds(seconds).text, mr_amount_share(share).text);
     if (mean > 0 && seconds >= MR_ADVICE_ODD_BLOCK * mean)
-        mr_advice_say(advice,
-                      "That is %s times the mean of all blocks: it is what stands there that takes "
-                      "so long, in %.256s from byte %s on. A smaller --block finds the place, "
-                      "'mapred replay' runs that block alone.",
-                      mr_amount_times(seconds / mean).text,
-                      mr_view_text(slowest, "file") ? mr_view_text(slowest, "file") : "the input",
-                      mr_amount_count(mr_view_number(slowest, "begin")).text);
+        say_odd(advice, slowest, seconds / mean);
     else
         mr_advice_say(advice,
                       "All blocks take long, and the last one makes the others wait: --block %s "
                       "divides them further.",
-                      mr_amount_size(fmax(LEAST_BLOCK, size / 8)).text);
+                      mr_amount_size(fmax(LEAST_BLOCK, size_of(facts, slowest) / 8)).text);
 }
 
 static void look_at_tiny(const mr_facts *facts, mr_advices *advices)

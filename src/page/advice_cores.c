@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { MOST_RANKS = 2048 }; /* of which all hosts are compared */
+
 static void say_short(const mr_facts *facts, mr_advices *advices)
 {
     if (!(facts->seconds > 0) || facts->seconds >= MR_ADVICE_SHORT)
@@ -33,7 +35,7 @@ static double threads_on_host(const mr_facts *facts, const json_t *rank)
 /* Of all hosts the first that has more threads than CPUs. */
 static void say_crowded(const mr_facts *facts, mr_advices *advices)
 {
-    for (size_t i = 0; i < facts->rank_count && i < 1024; i++) {
+    for (size_t i = 0; i < facts->rank_count && i < MOST_RANKS; i++) {
         const json_t *rank = json_array_get(facts->ranks, i);
         const double cpus = mr_view_number(rank, "node_cpus");
         const double threads = cpus > 0 ? threads_on_host(facts, rank) : 0;
@@ -50,6 +52,23 @@ static void say_crowded(const mr_facts *facts, mr_advices *advices)
     }
 }
 
+/* Threads that take turns are no more cores than their hosts have. */
+static double cores_of(const mr_facts *facts, double threads)
+{
+    double cpus = 0;
+    for (size_t i = 0; i < facts->rank_count && i < MOST_RANKS; i++) {
+        const json_t *rank = json_array_get(facts->ranks, i);
+        const double here = mr_view_number(rank, "node_cpus");
+        const double all = here > 0 ? threads_on_host(facts, rank) : 0;
+        if (!(all > 0))
+            return threads;
+        cpus += fmin(here, all) * mr_view_number(rank, "threads") / all;
+    }
+    return facts->rank_count > 0 && facts->rank_count <= MOST_RANKS
+               ? fmin(threads, floor(cpus + 0.5))
+               : threads;
+}
+
 /* How many cores would be as fast, were each made good use of. */
 static double enough(double speedup)
 {
@@ -60,7 +79,7 @@ static void say_cost(const mr_facts *facts, mr_advices *advices)
 {
     const json_t *cost = mr_view_object(facts->report, "cost");
     const double serial = mr_view_number(cost, "serial_seconds");
-    const double cores = mr_view_number(cost, "cores");
+    const double cores = cores_of(facts, mr_view_number(cost, "cores"));
     const double speedup = facts->seconds > 0 ? serial / facts->seconds : 0;
     if (!(speedup > 0) || cores < 2 || speedup >= MR_ADVICE_WORTH * cores)
         return;

@@ -87,6 +87,8 @@ mr_amount mr_amount_share(double share)
 {
     mr_amount amount;
     const double percent = 100 * share;
+    if (percent > 0 && percent < 0.05)
+        return (mr_amount){"<0.1%"};
     if (fabs(percent) >= MOST)
         snprintf(amount.text, sizeof amount.text, "%.3g%%", percent);
     else

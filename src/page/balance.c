@@ -42,51 +42,67 @@ static void put_read(mr_page *page, size_t rank, double most)
     mr_html_bar(&page->body, most > 0 ? bytes / most : 0, "k-read", mr_amount_bytes(bytes).text);
 }
 
-static void put_splits(mr_page *page, size_t rank)
+static void put_count(mr_page *page, size_t rank, const char *name)
 {
-    const double stolen = mr_facts_of_rank(page->facts, (long)rank, "splits_stolen");
-    const double splits = mr_facts_of_rank(page->facts, (long)rank, "splits");
-    mr_html_number(&page->body, mr_amount_count(splits).text);
-    mr_html_number(&page->body, stolen > 0 ? mr_amount_count(stolen).text : "");
+    const double count = mr_facts_of_rank(page->facts, (long)rank, name);
+    mr_html_number(&page->body, count > 0 ? mr_amount_count(count).text : "");
 }
 
-/* The longest bar is of the rank that has most. */
-typedef struct scale {
-    double busy, read;
-    bool has_waits;
-} scale;
+/* What there is of any rank; the longest bar is of the rank that has most. */
+typedef struct columns {
+    double busy, read, splits, stolen;
+    bool waits, hosts;
+} columns;
 
-static void put_rank(mr_page *page, size_t rank, const scale *of)
+static columns columns_of(const mr_facts *facts)
 {
-    const mr_facts *facts = page->facts;
+    return (columns){.busy = mr_view_most(facts->ranks, "busy"),
+                     .read = mr_view_most(facts->ranks, "bytes_read"),
+                     .splits = mr_view_most(facts->ranks, "splits"),
+                     .stolen = mr_view_most(facts->ranks, "splits_stolen"),
+                     .waits = json_array_size(mr_view_list(facts->report, "waits")) > 0,
+                     .hosts = facts->hosts > 1};
+}
+
+static void put_rank(mr_page *page, size_t rank, const columns *has)
+{
     char name[32];
     snprintf(name, sizeof name, "%zu", rank);
     mr_html_row_begin(&page->body);
     mr_html_title_cell(&page->body, name);
-    put_busy(page, rank, of->busy);
-    if (of->has_waits)
+    if (has->busy > 0)
+        put_busy(page, rank, has->busy);
+    if (has->waits)
         put_wait(page, rank);
-    put_read(page, rank, of->read);
-    put_splits(page, rank);
-    if (facts->hosts > 1)
-        mr_html_cell(&page->body, mr_view_text(json_array_get(facts->ranks, rank), "host"));
+    if (has->read > 0)
+        put_read(page, rank, has->read);
+    if (has->splits > 0)
+        put_count(page, rank, "splits");
+    if (has->stolen > 0)
+        put_count(page, rank, "splits_stolen");
+    if (has->hosts)
+        mr_html_cell(&page->body, mr_view_text(json_array_get(page->facts->ranks, rank), "host"));
     mr_html_row_end(&page->body);
 }
 
-static void put_headings(mr_page *page, bool has_waits)
+static void put_headings(mr_page *page, const columns *has)
 {
     const char *headings[9];
     int count = 0;
     headings[count++] = "Rank";
-    headings[count++] = "=In kernels, all its threads";
-    if (has_waits)
+    if (has->busy > 0)
+        headings[count++] = "=In kernels, all its threads";
+    if (has->waits)
         headings[count++] = "=Waited";
-    if (has_waits)
+    if (has->waits)
         headings[count++] = "#On rank";
-    headings[count++] = "=Read";
-    headings[count++] = "#Splits";
-    headings[count++] = "#Taken from others";
-    if (page->facts->hosts > 1)
+    if (has->read > 0)
+        headings[count++] = "=Read";
+    if (has->splits > 0)
+        headings[count++] = "#Splits";
+    if (has->stolen > 0)
+        headings[count++] = "#Taken from others";
+    if (has->hosts)
         headings[count++] = "Host";
     headings[count] = NULL;
     mr_html_table_begin(&page->body, "Balance of the ranks", headings);
@@ -108,21 +124,20 @@ static void put_summary(mr_page *page)
 
 void mr_section_balance(mr_page *page)
 {
-    const bool has_waits = json_array_size(mr_view_list(page->facts->report, "waits")) > 0;
+    const columns has = columns_of(page->facts);
     size_t shown[MR_PAGE_RANKS];
     const size_t count = mr_section_ranks(page->facts, "busy", shown);
-    if (count == 0)
+    if (count == 0 || (!has.waits && !(has.busy > 0) && !(has.read > 0)))
         return;
     mr_section_begin(page, "balance", "Balance", "Balance",
-                     has_waits ? "What each rank had to do, what part of the job it waited for "
+                     has.waits ? "What each rank had to do, what part of the job it waited for "
                                  "others, and for whom longest. Splits are pieces of the input."
                                : "What each rank had to do. Splits are pieces of the input.");
-    const scale all = {mr_view_most(page->facts->ranks, "busy"),
-                       mr_view_most(page->facts->ranks, "bytes_read"), has_waits};
-    put_summary(page);
-    put_headings(page, has_waits);
+    if (has.busy > 0)
+        put_summary(page);
+    put_headings(page, &has);
     for (size_t i = 0; i < count; i++)
-        put_rank(page, shown[i], &all);
+        put_rank(page, shown[i], &has);
     mr_html_table_end(&page->body);
     mr_section_left_out(page, count, "time in kernels");
     mr_section_end(page);

@@ -60,7 +60,7 @@ static void put_memory(mr_page *page)
     const json_t *memory = mr_view_object(page->facts->report, "memory");
     const double peak = mr_view_number(memory, "rss_peak_max");
     if (peak > 0)
-        put_figure(page, "memory of a rank, at most", mr_amount_bytes(peak).text, "");
+        put_figure(page, "memory, largest rank", mr_amount_bytes(peak).text, "");
 }
 
 static void put_cost(mr_page *page)
@@ -72,14 +72,12 @@ static void put_cost(mr_page *page)
     if (!(serial > 0) || !(page->facts->seconds > 0))
         return;
     if (beat > 0)
-        snprintf(more, sizeof more, "as one thread; %s core%s to beat one",
-                 mr_amount_count(beat).text, beat == 1 ? "" : "s");
-    else
-        snprintf(more, sizeof more, "as one thread");
+        snprintf(more, sizeof more, "%s core%s beat it", mr_amount_count(beat).text,
+                 beat == 1 ? "" : "s");
     char times[64];
     snprintf(times, sizeof times, "%s× as fast",
              mr_amount_times(serial / page->facts->seconds).text);
-    put_figure(page, "reckoned", times, more);
+    put_figure(page, "against one thread", times, more);
 }
 
 static void put_command(mr_page *page)

@@ -131,7 +131,10 @@ void mr_html_table_begin(mr_text *html, const char *name, const char *const *hea
         bars += **heading == '=';
     mr_html_put(html, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"");
     mr_html_say(html, name);
-    mr_html_put(html, bars == 1 ? "\"><table class=\"one\"><thead><tr>" : "\"><table><thead><tr>");
+    mr_text_printf(html, "\"><table%s><thead><tr>",
+                   bars == 0   ? " class=\"plain\""
+                   : bars == 1 ? " class=\"one\""
+                               : "");
     for (; *headings; headings++) {
         mr_text_printf(html, "<th scope=\"col\"%s>", class_of(*headings));
         mr_html_say(html, *headings + (**headings == '#' || **headings == '='));

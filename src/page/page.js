@@ -44,17 +44,21 @@
     return (unit ? value.toPrecision(3) : value) + " " + units[unit];
   }
 
+  /* Of a report that is too large to be in the page: by the colour. */
+  function about(cell) {
+    var level = Number((cell.getAttribute("class") || "h0").slice(1));
+    return level ? "up to " + Math.round(level * 100 / 8) + "% of the most" : "nothing";
+  }
+
   function readHeat(drawing) {
     var rows = (report.exchange || {}).matrix, names = (report.exchange || {}).nodes;
     var readout = drawing.closest(".heat").nextElementSibling;
-    if (!Array.isArray(rows)) return;
     drawing.addEventListener("pointermove", function (event) {
       var place = drawing.getBoundingClientRect(), count = drawing.viewBox.baseVal.width;
       var to = Math.floor((event.clientX - place.left) / place.width * count);
       var from = Math.floor((event.clientY - place.top) / place.height * count);
-      if (!rows[from] || typeof rows[from][to] !== "number") return;
       readout.textContent = "from " + (names ? names[from] : from) + " to " + (names ? names[to] : to) + ": " +
-        bytes(rows[from][to]);
+        (rows && rows[from] ? bytes(rows[from][to]) : about(event.target));
     });
     drawing.addEventListener("pointerleave", function () { readout.textContent = "\u00a0"; });
   }

@@ -15,6 +15,7 @@ static const struct {
     {"write", "write: the output", "k-write"},
 };
 enum { PHASES = sizeof phases / sizeof *phases };
+#define SHORTEST 1e-6 /* seconds of a phase that is shown */
 
 /* All of the threads' time in one bar; what no span tells of stays open at its end. */
 static void put_stack(mr_page *page)
@@ -55,7 +56,7 @@ static void put_kinds(mr_page *page)
                      mr_facts_kind(facts, kind));
     }
     if (untold > 0)
-        put_kind(page, "neither", "k-none", untold, untold / facts->threads_seconds);
+        put_kind(page, "none of these", "k-none", untold, untold / facts->threads_seconds);
     mr_html_table_end(&page->body);
 }
 
@@ -71,13 +72,27 @@ static void put_phase(mr_page *page, const json_t *phase, int i)
     mr_html_row_end(&page->body);
 }
 
+/* Apps that drive themselves do not go through all of them. */
+static bool is_there(const json_t *all, int phase)
+{
+    return mr_view_number(mr_view_object(all, phases[phase].name), "max") >= SHORTEST;
+}
+
+static bool any_is_there(const json_t *all)
+{
+    for (int i = 0; i < PHASES; i++)
+        if (is_there(all, i))
+            return true;
+    return false;
+}
+
 static void put_phases(mr_page *page, const json_t *all)
 {
     mr_html_table_begin(
         &page->body, "Phases",
         (const char *const[]){"Phase", "=Share of the job", "#Slowest rank", "#Mean", NULL});
     for (int i = 0; i < PHASES; i++)
-        if (mr_view_object(all, phases[i].name))
+        if (is_there(all, i))
             put_phase(page, mr_view_object(all, phases[i].name), i);
     mr_html_table_end(&page->body);
 }
@@ -104,16 +119,18 @@ static void put_cost(mr_page *page)
 void mr_section_time(mr_page *page)
 {
     const json_t *all = mr_view_object(page->facts->report, "phases");
-    if (!all && !page->facts->timeline)
+    const bool has_phases = any_is_there(all);
+    if (!has_phases && !(page->facts->threads_seconds > 0))
         return;
     mr_section_begin(page, "time", "Time", "Where the time went",
-                     page->facts->timeline ? "What threads were at, and the phases that all ranks "
-                                             "go through together."
-                                           : "The phases that all ranks go through together; what "
-                                             "is between them is in none.");
+                     page->facts->threads_seconds > 0
+                         ? "What threads were at, and the phases that all ranks "
+                           "go through together."
+                         : "The phases that all ranks go through together; what "
+                           "is between them is in none.");
     if (page->facts->threads_seconds > 0)
         put_kinds(page);
-    if (all)
+    if (has_phases)
         put_phases(page, all);
     put_cost(page);
     mr_section_end(page);

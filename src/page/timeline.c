@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { MOST_THREADS = 96, MOST_BINS = 800, LEAST_BINS = 48, ALL_BINS = 4800, TICKS = 6 };
+enum { MOST_THREADS = 96, MOST_BINS = 800, LEAST_BINS = 48, ALL_BINS = 4200, TICKS = 8 };
 
 static const json_t *row_of(const mr_facts *facts, size_t row)
 {

@@ -8,7 +8,7 @@
 #include "page/facts.h"
 #include "page/html.h"
 
-enum { MR_TIMELINE_HEIGHT = 20 }; /* units of the drawing */
+enum { MR_TIMELINE_HEIGHT = 12 }; /* units of the drawing */
 
 typedef struct mr_bins {
     size_t count;

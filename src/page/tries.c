@@ -8,9 +8,10 @@ enum { MOST_SHOWN = 12 };
 
 static void put_advice(mr_page *page, const mr_advice *advice)
 {
-    mr_text_printf(&page->body, "<li data-name=\"%s\"><strong>", advice->name);
+    mr_text_printf(&page->body, "<li data-name=\"%s\"><a href=\"#%s\"><strong>", advice->name,
+                   advice->about);
     mr_html_say(&page->body, advice->title);
-    mr_html_put(&page->body, ".</strong> ");
+    mr_html_put(&page->body, ".</strong></a> ");
     mr_html_say(&page->body, advice->text);
     mr_html_put(&page->body, "</li>\n");
 }
