@@ -26,7 +26,7 @@ typedef struct recorder {
     uint64_t at;
     char about[MR_SPAN_ABOUT];
     bool is_about, has_number;
-    atomic_bool writes;
+    atomic_bool writes, is_left;
 } recorder;
 
 /* All of a process. Threads that are left behind in a kernel may come back at any time: who records
@@ -53,6 +53,17 @@ const char *mr_span_name(mr_span_kind kind)
                                                      "exchange", "spill", "merge",      "reduce",
                                                      "write",    "wait",  "checkpoint", "task"};
     return names[kind];
+}
+
+/* One whose thread has ended. */
+static recorder *find_left(void)
+{
+    for (recorder *r = atomic_load(&all.first); r; r = r->next) {
+        bool is_left = true;
+        if (atomic_compare_exchange_strong(&r->is_left, &is_left, false))
+            return r;
+    }
+    return NULL;
 }
 
 static recorder *make(void)
@@ -84,7 +95,9 @@ static recorder *find(void)
     if (turn % 2 == 0)
         return NULL;
     if (mine.turn != turn) {
-        mine.recorder = make();
+        mine.recorder = find_left();
+        if (!mine.recorder)
+            mine.recorder = make();
         mine.turn = turn;
     }
     return mine.recorder;
@@ -245,6 +258,15 @@ void mr_span_thread(unsigned number)
         return;
     r->spans.thread = number;
     r->has_number = true;
+}
+
+void mr_span_thread_end(void)
+{
+    recorder *r = find();
+    mr_span_begin(MR_SPAN_NONE);
+    mine.turn = 0;
+    if (r)
+        atomic_store(&r->is_left, true);
 }
 
 void mr_span_met(double seconds)

@@ -46,6 +46,8 @@ void mr_span_about(const char *file, uint64_t at);
 /* The calling thread's number, from now on if it has none. Those that never say get one behind all
  * others. */
 void mr_span_thread(unsigned number);
+/* The calling thread ends; one that begins later goes on in its place. */
+void mr_span_thread_end(void);
 
 /* Main thread. It has waited so long until all ranks had come to a place, as all ranks do in the
  * same order. Who waited least came last. */

@@ -73,13 +73,20 @@ static size_t spans_a_thread(const mr_job *job)
     return most < 1 ? 1 : most < MR_SEEN_SPANS ? most : MR_SEEN_SPANS;
 }
 
+/* Ranks begin within some milliseconds: the job begins when rank 0 does. */
+static double since_start(double seconds)
+{
+    return seconds > 0 ? seconds : 0;
+}
+
 static void pack_thread(mr_text *text, const mr_spans *spans, int rank, double shift)
 {
     mr_seen_thread head = {(uint32_t)rank, spans->thread, spans->count};
     mr_text_add(text, (const char *)&head, sizeof head);
     for (size_t i = 0; i < spans->count; i++) {
         const mr_span *span = &spans->list[i];
-        mr_seen_span packed = {span->begin + shift, span->end + shift, span->kind};
+        mr_seen_span packed = {since_start(span->begin + shift), since_start(span->end + shift),
+                               span->kind};
         mr_text_add(text, (const char *)&packed, sizeof packed);
     }
 }

@@ -172,10 +172,10 @@ static void tell_memory(const mr_job_report *report)
         add_bytes(&l, (double)most->memory_budget);
         add(&l, " (%.0f%%)", part_of((double)most->memory_peak, (double)most->memory_budget));
     }
-    add(&l, " at most in a rank, which takes ");
+    add(&l, " counted in a rank; ");
     add_bytes(&l, rss);
-    add(&l, " of the node");
-    mr_note("memory: %s", l.text);
+    add(&l, " with all that is not");
+    mr_note("peak: %s", l.text);
 }
 
 static void tell_disk(const mr_job_report *report)
@@ -220,7 +220,7 @@ static void tell_cost(const mr_job_report *report)
     add(&l, "%llu %s took %.3f s, one would take about %.3f s", cores,
         cores == 1 ? "thread" : "threads", report->seconds, cost->serial);
     if (cores > 1)
-        add(&l, ": %.1fx; ", cost->serial / report->seconds);
+        add(&l, ": %.2gx; ", cost->serial / report->seconds);
     if (cost->beats_from)
         add(&l, "%llu are enough to beat one", (unsigned long long)cost->beats_from);
     else if (cores > 1)
