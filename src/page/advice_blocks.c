@@ -129,7 +129,7 @@ static void look_at_plan(const mr_facts *facts, mr_advices *advices)
         mr_advice_add(advices, "plan", "time", share,
                       "%s of the time went by before the first block", mr_amount_share(share).text);
     mr_advice_say(advice,
-                  "One rank lists the input (%s file%s) for all, and the app is loaded. Fewer and "
+                  "One rank lists the input (%s file%s) for all. Fewer and "
                   "larger files are listed faster, and so is a list of them (@LIST).",
                   mr_amount_count(files).text, files == 1 ? "" : "s");
 }

@@ -23,7 +23,7 @@ static mr_amount long_time(double seconds)
 {
     mr_amount amount;
     const double whole = floor(seconds + 0.5), minutes = floor(whole / 60);
-    if (whole >= MOST)
+    if (fabs(whole) >= MOST)
         return with_unit(seconds, "s");
     if (whole < 7200)
         snprintf(amount.text, sizeof amount.text, "%.0f min %02.0f s", minutes,

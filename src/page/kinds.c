@@ -5,12 +5,10 @@
 #include <string.h>
 
 static const char *const names[MR_KINDS] = {
-    [MR_KIND_READ] = "read",         [MR_KIND_MAP] = "map",
-    [MR_KIND_FOLD] = "fold",         [MR_KIND_MERGE] = "merge",
-    [MR_KIND_EXCHANGE] = "exchange", [MR_KIND_SPILL] = "spill",
-    [MR_KIND_WRITE] = "write",       [MR_KIND_CHECKPOINT] = "checkpoint",
-    [MR_KIND_OTHER] = "other",       [MR_KIND_WAIT] = "wait",
-    [MR_KIND_REDUCE] = "reduce",
+    [MR_KIND_TASK] = "task",   [MR_KIND_READ] = "read",   [MR_KIND_MAP] = "map",
+    [MR_KIND_FOLD] = "fold",   [MR_KIND_MERGE] = "merge", [MR_KIND_EXCHANGE] = "exchange",
+    [MR_KIND_SPILL] = "spill", [MR_KIND_WRITE] = "write", [MR_KIND_CHECKPOINT] = "checkpoint",
+    [MR_KIND_OTHER] = "other", [MR_KIND_WAIT] = "wait",   [MR_KIND_REDUCE] = "reduce",
 };
 
 const char *mr_kind_name(int kind)

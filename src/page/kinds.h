@@ -8,6 +8,7 @@ enum {
     MR_KIND_MAP,
     MR_KIND_FOLD,
     MR_KIND_REDUCE,
+    MR_KIND_TASK, /* of a pool, fork-join or a pipeline */
     MR_KIND_MERGE,
     MR_KIND_EXCHANGE,
     MR_KIND_SPILL,

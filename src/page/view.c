@@ -3,10 +3,12 @@
 
 #include <math.h>
 
+#define MOST 1e30 /* so that sums and products stay finite whatever a report says */
+
 double mr_view_real(const json_t *value)
 {
     const double number = json_number_value(value);
-    return isfinite(number) ? number : 0;
+    return isfinite(number) ? fmin(fmax(number, -MOST), MOST) : 0;
 }
 
 double mr_view_number(const json_t *object, const char *name)

@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* A number as it stands there, no infinity; 0 when there is none. */
+/* A number as it stands there, never an infinity; 0 when there is none. */
 double mr_view_real(const json_t *value);
 double mr_view_number(const json_t *object, const char *name);
 bool mr_view_has_number(const json_t *object, const char *name);
