@@ -202,6 +202,7 @@ static void add(recorder *r, double now)
 static mr_span_kind turn_to(recorder *r, mr_span_kind kind, double now)
 {
     const mr_span_kind before = r->kind;
+    now = now < r->since ? r->since : now; /* who looked at the clock before the last one did */
     atomic_store(&r->writes, true);
     if (atomic_load(&all.turn) == mine.turn)
         add(r, now);

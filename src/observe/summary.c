@@ -195,10 +195,13 @@ static void tell_disk(const mr_job_report *report)
             part_of(spent(report, MR_SPAN_SPILL), thread_seconds(report)));
     if (count <= 0)
         return;
-    l.size = 0;
-    add_bytes(&l, saved);
-    mr_note("checkpoints: %.0f of %s together, for which the job stood still for %.3f s (%.1f%%)",
-            count, l.text, seconds, part_of(seconds, report->seconds));
+    l = (line){.size = 0};
+    if (saved > 0)
+        add(&l, ", ");
+    if (saved > 0)
+        add_bytes(&l, saved);
+    mr_note("checkpoints: %.0f%s; the job stood still for %.3f s (%.1f%%)", count, l.text, seconds,
+            part_of(seconds, report->seconds));
 }
 
 /* ---- The rest ---- */

@@ -69,22 +69,18 @@ static long long nanoseconds(double seconds)
     return seconds > 0 ? (long long)(seconds * 1e9 + 0.5) : 0;
 }
 
-static void add_microseconds(mr_text *text, const char *name, long long time)
-{
-    mr_text_printf(text, ",\"%s\":%lld.%03lld", name, time / 1000, time % 1000);
-}
-
 void mr_trace_spans(mr_text *text, int rank, const mr_spans *spans, size_t from, size_t to,
                     double shift)
 {
     for (size_t i = from; i < to; i++) {
         const mr_span *span = &spans->list[i];
         const long long begin = nanoseconds(span->begin + shift);
-        const long long end = nanoseconds(span->end + shift);
-        mr_text_printf(text, "{\"ph\":\"X\",\"name\":\"%s\",\"pid\":%d,\"tid\":%u",
-                       mr_span_name((mr_span_kind)span->kind), rank, spans->thread);
-        add_microseconds(text, "ts", begin);
-        add_microseconds(text, "dur", end - begin);
+        const long long length = nanoseconds(span->end + shift) - begin;
+        mr_text_printf(text,
+                       "{\"ph\":\"X\",\"name\":\"%s\",\"pid\":%d,\"tid\":%u,"
+                       "\"ts\":%lld.%03lld,\"dur\":%lld.%03lld",
+                       mr_span_name((mr_span_kind)span->kind), rank, spans->thread, begin / 1000,
+                       begin % 1000, length / 1000, length % 1000);
         add_arguments(text, spans, i);
         mr_text_add(text, "},\n", 3);
     }
