@@ -24,10 +24,10 @@
 #define MR_ADVICE_ODD_BLOCK  8.0   /* times as long as the mean: not its size, but what is in it */
 #define MR_ADVICE_TINY_BLOCK 20e-6 /* seconds in a kernel, on average */
 #define MR_ADVICE_MANY       10000 /* blocks, or tasks, from which on tiny ones matter */
-#define MR_ADVICE_FEW_BLOCKS 2     /* blocks for each thread: fewer cannot be dealt evenly */
-#define MR_ADVICE_WORTH      0.50  /* of its cores' work that a job makes use of */
-#define MR_ADVICE_USED       0.80  /* of which it could make use with fewer of them */
-#define MR_ADVICE_CHAIN      0.70  /* of a graph's time in its longest chain */
+#define MR_ADVICE_FEW_BLOCKS 2    /* blocks for each thread or rank: fewer cannot be dealt evenly */
+#define MR_ADVICE_WORTH      0.50 /* of its cores' work that a job makes use of */
+#define MR_ADVICE_USED       0.80 /* of which it could make use with fewer of them */
+#define MR_ADVICE_CHAIN      0.70 /* of a graph's time in its longest chain */
 #define MR_ADVICE_TINY_TASK  20e-6 /* seconds for a task of a pool, on average */
 #define MR_ADVICE_CONTENDED  0.30  /* of the operations on a lock or queue that had to wait */
 #define MR_ADVICE_LONG_WAIT  0.01  /* of the time, for all of these together */

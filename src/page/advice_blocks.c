@@ -13,20 +13,28 @@ static const json_t *input_of(const mr_facts *facts)
     return mr_view_object(facts->report, "input");
 }
 
-/* Fewer pieces than ranks, because files are read as a whole. */
-static void say_undivided(const mr_facts *facts, mr_advices *advices, double splits, double bytes,
-                          double files)
+/* Files that are read as a whole keep as many ranks at it as there are files. */
+static size_t count_readers(const mr_facts *facts)
 {
-    const double ranks = (double)facts->rank_count;
-    mr_advice *advice = mr_advice_add(advices, "undivided", "balance", 1 - splits / ranks,
-                                      "%s file%s that cannot be divided for %.0f ranks",
-                                      mr_amount_count(files).text, files == 1 ? "" : "s", ranks);
+    size_t readers = 0;
+    for (size_t i = 0; i < facts->rank_count; i++)
+        readers += mr_facts_of_rank(facts, (long)i, "bytes_read") > 0;
+    return readers;
+}
+
+static void say_undivided(const mr_facts *facts, mr_advices *advices, size_t readers)
+{
+    const double files = mr_view_number(input_of(facts), "files");
+    const double share = 1 - (double)readers / (double)facts->rank_count;
+    mr_advice *advice =
+        mr_advice_add(advices, "undivided", "balance", share,
+                      "%zu of %zu ranks read all of the input", readers, facts->rank_count);
     mr_advice_say(advice,
-                  "%s in %s piece%s: a file compressed by gzip or zstd, or a pipe, is read by one "
-                  "rank from its beginning to its end. Cut it into %.0f files or more, or keep it "
-                  "decompressed.",
-                  mr_amount_bytes(bytes).text, mr_amount_count(splits).text, splits == 1 ? "" : "s",
-                  ranks);
+                  "%s in %s file%s: one that is compressed by gzip or zstd, or a pipe, is read by "
+                  "one rank from its beginning to its end. Cut it into %zu files or more, or keep "
+                  "it decompressed.",
+                  mr_amount_bytes(mr_facts_sum(facts, "bytes_read")).text,
+                  mr_amount_count(files).text, files == 1 ? "" : "s", facts->rank_count);
 }
 
 static void say_few(const mr_facts *facts, mr_advices *advices, double blocks, double bytes)
@@ -47,12 +55,12 @@ static void look_at_count(const mr_facts *facts, mr_advices *advices)
 {
     const json_t *input = input_of(facts);
     const double files = mr_view_number(input, "files"), bytes = mr_view_number(input, "bytes");
-    const double splits = mr_view_number(input, "splits"), block = mr_view_number(input, "block");
+    const double block = mr_view_number(input, "block"), ranks = (double)facts->rank_count;
     const double blocks = mr_facts_sum(facts, "blocks");
-    if (!(splits > 0) || !(bytes > 0))
-        return;
-    if (splits < (double)facts->rank_count && splits <= files && bytes > 2 * block * splits)
-        say_undivided(facts, advices, splits, bytes, files);
+    const size_t readers = count_readers(facts);
+    if (readers > 0 && (double)readers < ranks && (double)readers <= files &&
+        bytes >= MR_ADVICE_FEW_BLOCKS * block * ranks)
+        say_undivided(facts, advices, readers);
     else if (blocks > 0 && blocks < MR_ADVICE_FEW_BLOCKS * facts->workers &&
              bytes > LEAST_BLOCK * facts->workers && facts->workers > 1)
         say_few(facts, advices, blocks, bytes);

@@ -8,6 +8,9 @@
 static const struct {
     const char *name, *did, *therefore;
 } excesses[] = {
+    {"bytes_read", "read",
+     "Inputs that cannot be divided (compressed files, pipes) are read by "
+     "one rank each"},
     {"busy", "was in kernels",
      "A smaller --block leaves more for others to take from it; the "
      "slowest blocks show one that cannot be divided"},
@@ -15,9 +18,6 @@ static const struct {
      "Its keys have more values than others, or longer ones: see the hot keys"},
     {"spilled", "spilled", "More --memory keeps it from that"},
     {"bytes_received", "got from others", "Few keys, or hot ones, are its own"},
-    {"bytes_read", "read",
-     "Inputs that cannot be divided (compressed files, pipes) are read by "
-     "one rank each"},
     {"bytes_written", "wrote", "Its keys make more of the result than others"},
 };
 enum { EXCESSES = sizeof excesses / sizeof *excesses };

@@ -95,7 +95,7 @@ static void put_axis(mr_page *page)
 {
     const double seconds = page->facts->seconds, step = tick_of(seconds);
     mr_html_put(&page->body, "<div class=\"axis\" aria-hidden=\"true\"><div>");
-    for (int i = 0; i * step <= seconds * 0.97 && i <= TICKS; i++)
+    for (int i = 0; i * step <= seconds * 0.95 && i <= TICKS; i++)
         put_tick(page, i * step, seconds);
     mr_html_put(&page->body, "</div></div>\n");
 }

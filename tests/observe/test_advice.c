@@ -103,6 +103,7 @@ static void test_waits(void)
     CU_ASSERT_DOUBLE_EQUAL(advice->weight, 0.41, 1e-9);
     CU_ASSERT(tells(ranks("wait", "busy", even, wait), "no more to do than others"));
     CU_ASSERT(tells(ranks("wait", "bytes_read", behind, wait), "Rank 0 read 1.6 times"));
+    CU_ASSERT(tells(ranks("wait", "bytes_received", behind, wait), "Few keys"));
     CU_ASSERT(tells(ranks("wait", "spilled", behind, wait), "More --memory"));
     wait =
         "\"waits\": [{\"rank\": 1, \"seconds\": 2.0, \"on\": null}, {\"rank\": 2, \"seconds\": 3}]";
@@ -163,25 +164,28 @@ static void test_cost(void)
                       "\"node_cpus\": 2}], \"cost\": {\"serial_seconds\": 16, \"cores\": 8}}"));
 }
 
-static const mr_advice *input(const char *name, int files, double bytes, int splits, int blocks)
+static const mr_advice *input(const char *name, int files, double bytes, int readers, int blocks)
 {
-    return about(name,
-                 "{\"seconds\": 10, \"input\": {\"files\": %d, \"bytes\": %.0f, \"splits\": %d, "
-                 "\"block\": 262144}, \"ranks\": [{\"threads\": 2, \"blocks\": %d}, {\"threads\": "
-                 "2}, {\"threads\": 2}, {\"threads\": 2}]}",
-                 files, bytes, splits, blocks);
+    return about(
+        name,
+        "{\"seconds\": 10, \"input\": {\"files\": %d, \"bytes\": %.0f, \"block\": 262144}, "
+        "\"ranks\": [{\"threads\": 2, \"blocks\": %d, \"bytes_read\": 1048576}, "
+        "{\"threads\": 2, \"bytes_read\": %d}, {\"threads\": 2}, {\"threads\": 2, "
+        "\"bytes_read\": %d}]}",
+        files, bytes, blocks, readers > 1, readers > 2);
 }
 
 static void test_blocks(void)
 {
     const double mib = 1024 * 1024;
-    CU_ASSERT(tells(input("undivided", 1, 100 * mib, 1, 400),
-                    "1 file that cannot be divided for 4 ranks"));
-    CU_ASSERT_PTR_NULL(input("undivided", 4, 100 * mib, 4, 400));
-    CU_ASSERT_PTR_NULL(input("undivided", 1, 0.25 * mib, 1, 1));
-    CU_ASSERT(tells(input("few-blocks", 1, 2 * mib, 8, 15), "Only 15 blocks for 8 threads"));
+    CU_ASSERT(tells(input("undivided", 1, 100 * mib, 1, 400), "1 of 4 ranks read all"));
+    CU_ASSERT(tells(find("undivided"), "1.00 MiB in 1 file: one that is compressed"));
+    CU_ASSERT(tells(input("undivided", 3, 100 * mib, 3, 400), "3 of 4 ranks"));
+    CU_ASSERT_PTR_NULL(input("undivided", 2, 100 * mib, 3, 400)); /* divided, but not for all */
+    CU_ASSERT_PTR_NULL(input("undivided", 1, 1.9 * mib, 1, 1));
+    CU_ASSERT(tells(input("few-blocks", 1, 2 * mib, 3, 15), "Only 15 blocks for 8 threads"));
     CU_ASSERT(tells(find("few-blocks"), "--block 64K gives each of them four"));
-    CU_ASSERT_PTR_NULL(input("few-blocks", 1, 2 * mib, 8, 16));
+    CU_ASSERT_PTR_NULL(input("few-blocks", 1, 2 * mib, 3, 16));
     CU_ASSERT_PTR_NULL(input("few-blocks", 1, 1000, 1, 1)); /* too little to be divided */
 }
 
