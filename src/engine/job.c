@@ -241,6 +241,16 @@ static void end_job(mr_job *job)
     mr_crash_remove();
 }
 
+/* Who wants to know what the job did. Of one that failed there is a trace. */
+static mr_status tell(mr_job *job, mr_status status)
+{
+    mr_job_watched(job);
+    status = mr_job_trace(job, status);
+    if (status == MR_OK && !job->settings->dry_run && !job->done)
+        status = mr_job_tell(job);
+    return status;
+}
+
 mr_status mr_job_finish(mr_job *job, mr_status status)
 {
     if (is_root(job) && job->progress.dirty)
@@ -250,12 +260,10 @@ mr_status mr_job_finish(mr_job *job, mr_status status)
         status = mr_job_timed(job, MR_PHASE_WRITE, commit_output);
     const bool is_well = status == MR_OK;
     if (is_well)
-        status = mr_job_trace(job, status);
-    if (status == MR_OK && !job->settings->dry_run && !job->done)
-        status = mr_job_tell(job);
+        status = tell(job, status);
     status = mr_checkpoint_close(job, status);
     if (!is_well && status != MR_INTERRUPTED)
-        mr_job_trace(job, status);
+        status = tell(job, status);
     end_job(job);
     return status;
 }

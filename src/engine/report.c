@@ -74,7 +74,7 @@ static void tell(const mr_job *job, const mr_rank_report *ranks, const mr_sight 
         .app = job->app.name,
         .version = MR_VERSION,
         .output = job->settings->output,
-        .seconds = mr_clock_now() - job->start,
+        .seconds = job->seconds,
         .inputs = inputs.files,
         .input_bytes = inputs.bytes,
         .splits = inputs.splits,
@@ -118,7 +118,6 @@ static void measure_rank(mr_job *job)
     job->report.memory_peak = mr_memory_peak();
     job->report.rss_peak = mr_topology_peak_rss();
     job->report.cpu += mr_clock_process();
-    mr_span_stop();
     for (size_t i = 0; (spans = mr_span_look(i, SIZE_MAX)); i++)
         for (int kind = 0; kind < MR_SPAN_KINDS; kind++)
             job->report.spent[kind] += spans->seconds[kind];

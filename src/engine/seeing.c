@@ -251,6 +251,14 @@ mr_status mr_job_watch(mr_job *job)
     return MR_OK;
 }
 
+void mr_job_watched(mr_job *job)
+{
+    mr_span_stop();
+    if (mr_job_is_told(job) || job->is_traced)
+        mr_comm_barrier(job->comm);
+    job->seconds = mr_clock_now() - job->start;
+}
+
 static mr_seen_cost cost_of(const mr_job *job, const mr_rank_report *ranks)
 {
     double serial = 0;
@@ -259,7 +267,7 @@ static mr_seen_cost cost_of(const mr_job *job, const mr_rank_report *ranks)
         serial += ranks[rank].alone;
         cores += ranks[rank].threads;
     }
-    return mr_seen_cost_of(serial, mr_clock_now() - job->start, cores);
+    return mr_seen_cost_of(serial, job->seconds, cores);
 }
 
 mr_status mr_job_seen(mr_job *job, const mr_rank_report *ranks, mr_sight *seen)

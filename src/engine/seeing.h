@@ -10,6 +10,9 @@
 /* Local. From here on it is recorded what threads are at, if anybody wants to know. */
 mr_status mr_job_watch(mr_job *job);
 
+/* Collective. The end of that: nothing that any rank has recorded lies behind it. */
+void mr_job_watched(mr_job *job);
+
 /* Collective. What all ranks saw, on rank 0: `ranks` are their numbers. Freed by
  * mr_job_seen_free, in any case. */
 mr_status mr_job_seen(mr_job *job, const mr_rank_report *ranks, mr_sight *seen);

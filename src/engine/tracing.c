@@ -100,7 +100,6 @@ mr_status mr_job_trace(mr_job *job, mr_status status)
     double start = job->start;
     if (!job->is_traced)
         return status;
-    mr_span_stop();
     mr_vector_broadcast(job->comm, 0, &start, sizeof start, 0);
     const double shift = mr_comm_clock_shift(job->comm) - start;
     const size_t most = spans_a_thread(job);

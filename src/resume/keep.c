@@ -120,7 +120,7 @@ static mr_status look(mr_keep *keep, const mr_keep_plan *plan, findings *found, 
     MR_TRY(lock_folder(keep, error));
     MR_TRY(mr_keep_list(keep, &found->numbers, &found->count, error));
     found->done = exists(keep, DONE);
-    if (plan->resume)
+    if (plan->resume && (found->count > 0 || found->done))
         return MR_OK;
     if (found->count > 0 && !plan->overwrite)
         return mr_error_set(error, MR_BAD_OUTPUT,
@@ -213,6 +213,8 @@ static mr_status load(mr_keep *keep, const mr_keep_plan *plan, const uint64_t *n
     keep->newest = numbers[0];
     for (size_t i = 0; is_root(keep) && i < keep->loaded.count; i++)
         mr_book_add(&keep->own, &keep->loaded.entries[i], error);
+    if (is_root(keep)) /* before anybody writes: afterwards what nobody names may be new */
+        mr_keep_prune(keep, true);
     return mr_comm_agree(keep->comm, error);
 }
 
@@ -232,8 +234,6 @@ static mr_status open_folder(mr_keep *keep, const mr_keep_plan *plan, bool *done
         bytes = NULL;
     if (status == MR_OK && !*done && size > 0)
         status = load(keep, plan, bytes, size / sizeof *found.numbers, error);
-    if (status == MR_OK && is_root(keep) && !*done)
-        mr_keep_prune(keep, true);
     free(bytes);
     return status;
 }
