@@ -93,7 +93,7 @@ static void say_cost(const mr_facts *facts, mr_advices *advices)
                                enough(speedup), enough(speedup) == 1 ? "" : "s",
                                mr_amount_times(speedup).text);
     mr_advice_say(advice,
-                  "One thread is reckoned to take %s for the same kernels; %.0f cores took %s. "
+                  "One thread is reckoned to take %s for the same; %.0f cores took %s. "
                   "More data, or fewer cores, make better use of them.",
                   mr_amount_seconds(serial).text, cores, mr_amount_seconds(facts->seconds).text);
 }

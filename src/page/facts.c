@@ -30,6 +30,22 @@ static void add_up_timeline(mr_facts *facts)
     facts->threads_seconds = facts->seconds * (double)json_array_size(facts->timeline);
 }
 
+/* Without a timeline: what ranks say of all their threads together. */
+static void add_up_spent(mr_facts *facts)
+{
+    double sum = 0;
+    for (size_t i = 0; i < facts->rank_count; i++) {
+        const json_t *spent = mr_view_object(json_array_get(facts->ranks, i), "spent");
+        for (int kind = 0; kind < MR_KINDS; kind++) {
+            const double seconds = fmax(mr_view_number(spent, mr_kind_name(kind)), 0);
+            facts->kinds[kind] += seconds;
+            sum += seconds;
+        }
+    }
+    if (sum > 0)
+        facts->threads_seconds = fmax(sum, facts->seconds * facts->workers);
+}
+
 /* Ranks of a host stand together, or take turns: a host is new when none before has its name. */
 static size_t count_hosts(const json_t *ranks)
 {
@@ -58,7 +74,10 @@ mr_facts mr_facts_of(const json_t *report)
     facts.rank_count = json_array_size(facts.ranks);
     facts.hosts = count_hosts(facts.ranks);
     facts.workers = mr_view_sum(facts.ranks, "threads");
-    add_up_timeline(&facts);
+    if (json_array_size(facts.timeline) > 0)
+        add_up_timeline(&facts);
+    else
+        add_up_spent(&facts);
     return facts;
 }
 

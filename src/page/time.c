@@ -104,8 +104,8 @@ static void put_cost(mr_page *page)
     if (!(mr_view_number(cost, "serial_seconds") > 0))
         return;
     mr_text_printf(&page->body,
-                   "<p>By the blocks' times one thread would take %s for these kernels; %s core%s "
-                   "took %s.",
+                   "<p>One thread would take about %s for all that these did; %s core%s took "
+                   "%s.",
                    mr_amount_seconds(mr_view_number(cost, "serial_seconds")).text,
                    mr_amount_count(mr_view_number(cost, "cores")).text,
                    mr_view_number(cost, "cores") == 1 ? "" : "s",
