@@ -18,6 +18,7 @@ static const struct {
     {"blocks", "#Blocks", COUNT},
     {"busy", "#In kernels", SECONDS},
     {"reduce", "#Reducing", SECONDS},
+    {"cpu", "#CPU time", SECONDS},
     {"bytes_read", "#Read", BYTES},
     {"pairs", "#Pairs", COUNT},
     {"keys", "#Keys after map", COUNT},

@@ -6,13 +6,10 @@
 #include <stdio.h>
 
 static const struct {
-    const char *name, *title, *kind;
+    const char *name, *kind;
 } phases[] = {
-    {"plan", "plan: listing inputs", "k-read"},
-    {"map", "map: reading and kernels", "k-map"},
-    {"combine", "combine: exchange and merging", "k-exchange"},
-    {"sort", "sort: reducing and putting in order", "k-reduce"},
-    {"write", "write: the output", "k-write"},
+    {"plan", "k-read"},   {"map", "k-map"},     {"combine", "k-exchange"},
+    {"sort", "k-reduce"}, {"write", "k-write"},
 };
 enum { PHASES = sizeof phases / sizeof *phases };
 #define SHORTEST 1e-6 /* seconds of a phase that is shown */
@@ -64,7 +61,7 @@ static void put_phase(mr_page *page, const json_t *phase, int i)
 {
     const double most = mr_view_number(phase, "max");
     mr_html_row_begin(&page->body);
-    mr_html_title_cell(&page->body, phases[i].title);
+    mr_html_title_cell(&page->body, phases[i].name);
     mr_html_bar(&page->body, mr_facts_phase(page->facts, phases[i].name), phases[i].kind,
                 mr_amount_share(mr_facts_phase(page->facts, phases[i].name)).text);
     mr_html_number(&page->body, mr_amount_seconds(most).text);
@@ -124,10 +121,12 @@ void mr_section_time(mr_page *page)
         return;
     mr_section_begin(page, "time", "Time", "Where the time went",
                      page->facts->threads_seconds > 0
-                         ? "What threads were at, and the phases that all ranks "
-                           "go through together."
-                         : "The phases that all ranks go through together; what "
-                           "is between them is in none.");
+                         ? "What threads were at, and the phases that all ranks go through "
+                           "together: plan lists the input, map reads it and calls kernels, "
+                           "combine exchanges and merges, sort reduces and puts in order."
+                         : "The phases that all ranks go through together: plan lists the input, "
+                           "map reads it and calls kernels, combine exchanges and merges, sort "
+                           "reduces and puts in order. What is between them is in none.");
     if (page->facts->threads_seconds > 0)
         put_kinds(page);
     if (has_phases)
