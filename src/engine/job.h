@@ -70,6 +70,7 @@ struct mr_job {
     atomic_bool left;                 /* the driver has ended on this rank */
     struct mr_keep *keep;             /* checkpoints; NULL: none are made */
     uint64_t pieces, plans;           /* how many were begun: see engine/checkpoint.h */
+    atomic_int saves; /* pieces under way that save what they have before a stop, and see to it */
 };
 
 /*
@@ -136,6 +137,9 @@ mr_status mr_job_post(mr_job *job, struct mr_post **post);
 /* Local, rank 0, where the report is wanted (see mr_job_is_told): a part of the report of its own,
  * `json` text that is copied. Parts of the same name become a list. */
 void mr_job_report_part(mr_job *job, const char *name, const char *json);
+/* Local. Records that a signal has come, unless it asks for a stop that a piece of work sees to. */
+mr_status mr_job_signals(const mr_job *job, mr_error *error);
+
 /* Local. Whether anybody will see numbers of this job: a report or -v. */
 bool mr_job_is_told(const mr_job *job);
 

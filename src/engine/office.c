@@ -13,8 +13,14 @@
 static bool has_signal(void *context)
 {
     mr_error error = {.code = MR_OK};
-    (void)context;
-    return mr_signals_check(&error) != MR_OK;
+    return mr_job_signals(context, &error) != MR_OK;
+}
+
+mr_status mr_job_signals(const mr_job *job, mr_error *error)
+{
+    if (atomic_load(&job->saves) > 0 && mr_signals_stopping())
+        return MR_OK;
+    return mr_signals_check(error);
 }
 
 mr_status mr_job_post(mr_job *job, mr_post **post)
@@ -24,7 +30,7 @@ mr_status mr_job_post(mr_job *job, mr_post **post)
         mr_status status = mr_post_open(&job->post, job->comm, job->error);
         job->failed = status != MR_OK;
         MR_TRY(status);
-        mr_post_watch(job->post, has_signal, NULL);
+        mr_post_watch(job->post, has_signal, job);
     }
     *post = job->post;
     return MR_OK;
