@@ -4,6 +4,7 @@
 #include "comm/post.h"
 #include "engine/job.h"
 #include "observe/signals.h"
+#include "resume/keep.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,10 @@
 static bool has_signal(void *context)
 {
     mr_error error = {.code = MR_OK};
-    return mr_job_signals(context, &error) != MR_OK;
+    const mr_job *job = context;
+    if (job->keep)
+        mr_keep_wish_now(job->keep); /* the job's time may be nearly over */
+    return mr_job_signals(job, &error) != MR_OK;
 }
 
 mr_status mr_job_signals(const mr_job *job, mr_error *error)
