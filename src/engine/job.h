@@ -71,6 +71,7 @@ struct mr_job {
     struct mr_keep *keep;             /* checkpoints; NULL: none are made */
     uint64_t pieces, plans;           /* how many were begun: see engine/checkpoint.h */
     atomic_int saves; /* pieces under way that save what they have before a stop, and see to it */
+    double unsaved;   /* seconds of pieces that were not worth it */
 };
 
 /*

@@ -305,14 +305,14 @@ uint64_t mr_keep_generation(const mr_keep *keep)
     return keep->generation;
 }
 
-double mr_keep_every(const mr_keep *keep)
-{
-    return keep->every;
-}
-
 bool mr_keep_resumed(const mr_keep *keep)
 {
     return keep->resumed;
+}
+
+double mr_keep_every(const mr_keep *keep)
+{
+    return keep->every;
 }
 
 double mr_keep_seconds(const mr_keep *keep)
