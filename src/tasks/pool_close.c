@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #define GRACE       0.5  /* seconds, for threads within a kernel */
-#define STOP_GRACE  5.0  /* and where what they do will be saved */
+#define STOP_GRACE  3.0  /* and where what they do will be saved */
 #define CANCELLED   1.0  /* seconds that tasks which were cancelled have to end */
 #define FIRST_PAUSE 1e-4 /* before rank 0 asks again */
 #define LAST_PAUSE  20e-3

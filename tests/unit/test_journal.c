@@ -1,8 +1,6 @@
 /* unit/test_journal.c: what comes out of a journal is what was written, up to the first damage. */
 #include "resume/journal.h"
 
-#include "scratch.h"
-
 #include <CUnit/Basic.h>
 #include <pthread.h>
 #include <stdio.h>
