@@ -26,12 +26,19 @@ static void call(fork_run *run, mr_keep_wish wish)
     mr_fork_send_rest(run);
 }
 
+/* A stop that waits for a better moment (mr_signals_hold). */
+static bool is_held(void)
+{
+    mr_error error = {.code = MR_OK};
+    return mr_signals_check(&error) == MR_OK;
+}
+
 void mr_fork_rest_tick(fork_run *run)
 {
     if (!run->keeps || atomic_load(&run->over))
         return;
     const mr_keep_wish wish = mr_keep_wish_now(run->job->keep);
-    if (wish == MR_KEEP_NOTHING)
+    if (wish == MR_KEEP_NOTHING || (wish == MR_KEEP_STOP && is_held()))
         return;
     if (run->rank == 0)
         call(run, wish);

@@ -1,127 +1,60 @@
-"""survive/again.py: what tests of stopped and killed tasks share: plugins that write down what they
-work on (eight bytes a time), so that a test waits for that and not for a moment."""
+"""survive/again.py: a job that is stopped and killed at random moments of its checkpoints, and resumed with
+other ranks, threads and blocks each time, until it has come to its end."""
 
 import os
 import random
+import re
 import signal
-import shutil
 import sys
-import time
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import drive
 
-PLUGINS = ""
+PLUGINS = os.path.join(os.path.abspath(sys.argv.pop(2)))
+SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGUSR1, signal.SIGTERM)
 STOPPED = 75
-# Ranks and threads, one run after the other; 0 ranks: without mpirun.
-POINTS = [(0, 2), (2, 1), (3, 2), (1, 1), (4, 1), (0, 1), (2, 2)]
+KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
+COUNTER = re.compile(r"mapred: counter: (.*): (-?\d+)")
 
 
 def plugin(name):
     return os.path.join(PLUGINS, f"survive_{name}.so")
 
 
-def ranks_of(process):
-    """The processes of mapred below mpirun, or the process itself."""
-    below = f"/proc/{process.pid}/task/{process.pid}/children"
-    try:
-        with open(below, encoding="ascii") as file:
-            children = [int(pid) for pid in file.read().split()]
-    except OSError:
-        return []
-    return children or [process.pid]
+def counters(result):
+    found = (COUNTER.fullmatch(line) for line in result.lines())
+    return {match[1]: int(match[2]) for match in found if match}
 
 
-def stop_all(process):
-    process.send_signal(signal.SIGUSR1)
+class Survivor(drive.Case):
+    def once(self, some, args, ranks, stop=None, env=None, every=0):
+        """One run: at most to where a rank has made `stop` things safe."""
+        more = ["--checkpoint", "ck", "--checkpoint-every", every, "--resume", "--verbose"]
+        more += ["--threads", some.randrange(1, 4), "--block", some.choice(("7K", "64K", "1M"))]
+        env = {**drive.AT_ONCE, **(env or {})}
+        if stop:
+            victim = some.randrange(max(ranks, 1))
+            env["LD_PRELOAD"] = plugin("stop_at")
+            env["MR_STOP"] = f"{victim}:{stop}:{int(some.choice(SIGNALS))}"
+        return self.run_once([*args, *more], ranks, env, None, 60)
 
+    def until_done(self, seed, args, stops, most=9, **more):
+        """Runs it again and again, `stops` times to some moment, then to the end. Gives all runs."""
+        some, runs = random.Random(seed), []
+        while not runs or runs[-1].code != 0:
+            told = [(run.code, run.err[-600:]) for run in runs]
+            self.assertLess(len(runs), stops + 3, told)
+            stop = some.randrange(1, most + 1) if len(runs) < stops else None
+            runs.append(self.once(some, args, some.choice((0, 1, 2, 2, 3, 4)), stop, **more))
+            self.assertIn(runs[-1].code, (0, STOPPED, *KILLED), (args, told, runs[-1].err[-1000:]))
+        return runs
 
-class Case(drive.Case):
-    def setUp(self):
-        super().setUp()
-        self.random = random.Random(7)
-
-    def stop_one(self, process):
-        os.kill(self.random.choice(ranks_of(process)), signal.SIGTERM)
-
-    def kill_one(self, process):
-        os.kill(self.random.choice(ranks_of(process)), signal.SIGKILL)
-
-    def fresh(self):
-        for name in ("log", "all", "out.tsv"):
-            if os.path.exists(self.path(name)):
-                os.remove(self.path(name))
-        shutil.rmtree(self.path("ck"), ignore_errors=True)
-
-    def worked(self, log="log"):
-        """How much was worked on so far, in all runs."""
-        try:
-            return os.path.getsize(self.path(log)) // 8
-        except OSError:
-            return 0
-
-    def hit(self, process, many, send):
-        """Sends something once so much is done, and something by this run. The job may be quicker."""
-        end = time.time() + 60
-        many = max(many, self.before + 3)
-        while process.poll() is None and self.worked() < many:
-            self.assertLess(time.time(), end, "no progress")
-            time.sleep(0.001)
-        if process.poll() is None:
-            send(process)
-
-    def go_on(self, args, point, resume, many=0, send=None, every=0, env=None):
-        """One run of a job: how it ended."""
-        ranks, threads = point
-        self.before = self.worked()
-        args = args + ["--checkpoint", "ck", "--checkpoint-every", every, "-o", "out.tsv", "--threads", threads]
-        process = self.start(args + ["--resume"] * resume, ranks, {**drive.AT_ONCE, **(env or {})})
-        if send:
-            self.hit(process, many, send)
-        out, err = process.communicate(timeout=60)
-        self.assertEqual(out, b"")
-        return drive.Result(process.returncode, out, err)
-
-    def moments(self, total, count):
-        return sorted(self.random.sample(range(1, total), count)) + [None]
-
-    def stopped(self, args, total, want, count=2, send=stop_all, log=True, slack=0):
-        """Stops it so often, each time going on with other ranks: what is done is not done again, but
-        for `slack` a time."""
-        args = args + ["--log", "log"] * log
-        self.random.shuffle(points := list(POINTS))
-        result = None
-        for i, many in enumerate(self.moments(total, count)):
-            result = self.go_on(args, points[i], i > 0, many or 0, send if many else None)
-            told = (args, points[: i + 1], many, total, result.err[-2000:])
-            if result.code == 0:
-                break
-            self.assertEqual(result.code, STOPPED, told)
-            self.assertFalse(os.path.exists(self.path("out.tsv")), told)
-        self.assertEqual(result.code, 0, told)
-        self.same(self.read("out.tsv"), want, told)
-        self.assertGreaterEqual(self.worked(), total, told)
-        self.assertLessEqual(self.worked(), total + slack * count, told)
-
-    def killed(self, args, total, want, count):
-        """Kills one rank so often, and goes on from what was saved last."""
-        args = args + ["--log", "log"]
-        result = None
-        for i in range(count + 1):
-            resume = os.path.exists(self.path("ck"))
-            many = self.random.randrange(total)
-            send = self.kill_one if i < count else None
-            result = self.go_on(args, POINTS[(i + 1) % len(POINTS)], resume, many, send)
-            told = (args, i, result.code, self.worked(), total, result.err[-2000:])
-            if result.code == 0:
-                break
-            self.assertNotEqual(result.code, 3, told)
-        self.assertEqual(result.code, 0, told)
-        self.same(self.read("out.tsv"), want, told)
-        self.assertLess(self.worked(), total * (1.5 + i), told)
-
-
-def main():
-    global PLUGINS
-    PLUGINS = os.path.abspath(sys.argv.pop(2))
-    drive.main()
+    def survives(self, seed, args, output, stops=4, most=9, **more):
+        """The same bytes as if nothing had happened, and the same counters."""
+        plain = self.run_mapred([*args, "-o", "plain-" + output, "--verbose"], 0)
+        self.assertEqual(plain.code, 0, plain.err)
+        runs = self.until_done(seed, [*args, "-o", output], stops, most, **more)
+        self.assertGreater(len(runs), 1, runs[-1].err)
+        self.same(self.read(output), self.read("plain-" + output), (seed, args, [run.code for run in runs]))
+        return counters(plain), runs

@@ -1,16 +1,16 @@
 """survive/forks.py: fork-join that is stopped or killed anywhere, and goes on with other ranks and
 threads. Joins do not commute; the oracle is a plain recursion."""
 
-import again
+import stopping
 
 US = 300  # microseconds a leaf takes
 
 
-class Forks(again.Case):
+class Forks(stopping.Case):
     def of(self, what, depth, runs, seed):
         """Arguments, how many leaves there are, and the result."""
         self.fresh()
-        args = [again.plugin("tree"), "--what", what, "--depth", depth, "--runs", runs, "--seed", seed]
+        args = [stopping.plugin("tree"), "--what", what, "--depth", depth, "--runs", runs, "--seed", seed]
         self.good(args + ["--log", "all"])
         return args + ["--us", US], self.worked("all"), self.good(args + ["--plain"])
 
@@ -18,7 +18,7 @@ class Forks(again.Case):
         trees = [("brackets", 7, 1), ("walk", 7, 1), ("deep", 300, 1), ("search", 7, 1), ("brackets", 5, 9)]
         for i, (what, depth, runs) in enumerate(trees):
             with self.subTest(what=what, runs=runs):
-                send = (again.stop_all, self.stop_one)[i % 2]
+                send = (stopping.stop_all, self.stop_one)[i % 2]
                 self.stopped(*self.of(what, depth, runs, 5 + i), send=send)
 
     def test_kill(self):
@@ -28,4 +28,4 @@ class Forks(again.Case):
 
 
 if __name__ == "__main__":
-    again.main()
+    stopping.main()

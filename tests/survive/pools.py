@@ -6,25 +6,25 @@ import os
 import signal
 import time
 
-import again
+import stopping
 import drive
 
 US = 700  # microseconds a task takes
 ALL = ("tasks", "large", "map", "imap", "graph", "eager")
 
 
-class Pools(again.Case):
+class Pools(stopping.Case):
     def of(self, what, count):
         """Arguments, how many calls there are, and the result."""
         self.fresh()
-        args = [again.plugin("tasks"), "--what", what, "--count", count]
+        args = [stopping.plugin("tasks"), "--what", what, "--count", count]
         want = self.good(args + ["--log", "all"])
         return args + ["--us", US], self.worked("all"), want
 
     def test_stop(self):
         for i, what in enumerate(ALL):
             with self.subTest(what=what):
-                send = (again.stop_all, self.stop_one)[i % 2]
+                send = (stopping.stop_all, self.stop_one)[i % 2]
                 self.stopped(*self.of(what, 300 + i), send=send, slack=8)
 
     def test_kill(self):
@@ -36,12 +36,12 @@ class Pools(again.Case):
         """A job that was stopped when half of it was done."""
         args, total, want = self.of(what, 300)
         args += ["--log", "log"]
-        result = self.go_on(args, (2, 1), False, total // 2, again.stop_all)
-        self.assertEqual(result.code, again.STOPPED, result.err)
+        result = self.go_on(args, (2, 1), False, total // 2, stopping.stop_all)
+        self.assertEqual(result.code, stopping.STOPPED, result.err)
         return args, total, want
 
     def test_changed(self):
-        """Another function under the same number is another task: it is told, and run again."""
+        """Another function under the same number is another task: it is told, and run stopping."""
         args, total, want = self.halfway("changed")
         result = self.go_on(args, (0, 2), True, env={"CHANGED": "1"})
         self.assertEqual(result.code, 0, result.err)
@@ -52,7 +52,7 @@ class Pools(again.Case):
         self.assertGreater(self.worked(), total)
 
     def test_damage(self):
-        """A bit of a journal that is another one: what it says, and what follows, is done again."""
+        """A bit of a journal that is another one: what it says, and what follows, is done stopping."""
         args, total, want = self.halfway("tasks")
         for path in glob.glob(self.path("ck/journal-*")):
             with open(path, "r+b") as file:
@@ -68,14 +68,14 @@ class Pools(again.Case):
 
     def test_slow(self):
         """Nobody waits for a task that does not end."""
-        args = [again.plugin("tasks"), "--what", "slow", "--slow", "60", "--count", "3", "--log", "log"]
+        args = [stopping.plugin("tasks"), "--what", "slow", "--slow", "60", "--count", "3", "--log", "log"]
         start = time.time()
-        result = self.go_on(args, (0, 2), False, 3, again.stop_all)
-        self.assertEqual(result.code, again.STOPPED, result.err)
+        result = self.go_on(args, (0, 2), False, 3, stopping.stop_all)
+        self.assertEqual(result.code, stopping.STOPPED, result.err)
         self.assertLess(time.time() - start, 30)
 
 
-class Apps(again.Case):
+class Apps(stopping.Case):
     """Apps as they are: stopped as soon as something is saved."""
 
     def stop_when_saved(self, process):
@@ -97,7 +97,7 @@ class Apps(again.Case):
     def through(self, args):
         self.fresh()
         code, err = self.once(args, 2, 1, False, self.stop_when_saved)
-        self.assertIn(code, (0, again.STOPPED), (args, err))
+        self.assertIn(code, (0, stopping.STOPPED), (args, err))
         if code:
             self.assertEqual(self.once(args, 0, 2, True)[0], 0, args)
         return code
@@ -117,7 +117,7 @@ class Apps(again.Case):
         ):
             with self.subTest(app=args[0]):
                 want = self.good(args + ["--threads", "2"])
-                stopped += self.through(args) == again.STOPPED
+                stopped += self.through(args) == stopping.STOPPED
                 self.same(self.read("out.tsv"), want, args)
         self.assertGreater(stopped, 2)
 
@@ -129,4 +129,4 @@ class Apps(again.Case):
 
 
 if __name__ == "__main__":
-    again.main()
+    stopping.main()
