@@ -9,6 +9,9 @@
  * Kernels get tasks and results at addresses that are multiples of 16, to read until they return.
  * The first levels of the tree are divided on all ranks alike, and the last ones may be joined by
  * several: `split` and `join` come to the same whoever calls them, and have no effect besides.
+ *
+ * With --checkpoint a run saves what is to be done and what is done; a resumed job goes on from
+ * there (see mr_fork_stopping, and docs/survival.md).
  */
 #ifndef MAPRED_FORK_H
 #define MAPRED_FORK_H

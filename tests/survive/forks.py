@@ -7,10 +7,10 @@ US = 300  # microseconds a leaf takes
 
 
 class Forks(stopping.Case):
-    def of(self, what, depth, runs, seed):
+    def of(self, what, depth, runs, seed, *more):
         """Arguments, how many leaves there are, and the result."""
         self.fresh()
-        args = [stopping.plugin("tree"), "--what", what, "--depth", depth, "--runs", runs, "--seed", seed]
+        args = [stopping.plugin("tree"), "--what", what, "--depth", depth, "--runs", runs, "--seed", seed, *more]
         self.good(args + ["--log", "all"])
         return args + ["--us", US], self.worked("all"), self.good(args + ["--plain"])
 
@@ -20,6 +20,10 @@ class Forks(stopping.Case):
             with self.subTest(what=what, runs=runs):
                 send = (stopping.stop_all, self.stop_one)[i % 2]
                 self.stopped(*self.of(what, depth, runs, 5 + i), send=send)
+
+    def test_large_root(self):
+        """It stays on rank 0, and all take from there."""
+        self.stopped(*self.of("brackets", 6, 1, 9, "--root", 200000), count=1)
 
     def test_kill(self):
         for what, seed in (("brackets", 5), ("walk", 6)):

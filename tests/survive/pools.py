@@ -41,7 +41,7 @@ class Pools(stopping.Case):
         return args, total, want
 
     def test_changed(self):
-        """Another function under the same number is another task: it is told, and run stopping."""
+        """Another function under the same number is another task: it is told, and run again."""
         args, total, want = self.halfway("changed")
         result = self.go_on(args, (0, 2), True, env={"CHANGED": "1"})
         self.assertEqual(result.code, 0, result.err)
@@ -52,7 +52,7 @@ class Pools(stopping.Case):
         self.assertGreater(self.worked(), total)
 
     def test_damage(self):
-        """A bit of a journal that is another one: what it says, and what follows, is done stopping."""
+        """A bit of a journal that is another one: what it says, and what follows, is done again."""
         args, total, want = self.halfway("tasks")
         for path in glob.glob(self.path("ck/journal-*")):
             with open(path, "r+b") as file:

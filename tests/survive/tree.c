@@ -13,13 +13,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NAME 24
+#define NAME    24
+#define LARGEST 1000000
 
 typedef struct state {
     const char *what, *log;
-    int64_t depth, microseconds, runs;
+    int64_t depth, microseconds, runs, root;
     bool plain;
     int file;
+    char task[LARGEST]; /* the root's */
 } state;
 
 typedef struct node {
@@ -266,11 +268,11 @@ static mr_status run_plain(mr_job *job, const state *s, const node *root, mr_tex
     return status;
 }
 
-static mr_status run_search(mr_job *job, const mr_fork_join *how, const node *root,
+static mr_status run_search(mr_job *job, const mr_fork_join *how, mr_bytes root,
                             mr_text_output *out)
 {
     mr_fork_found found;
-    MR_TRY(mr_fork_search(job, how, MR_BYTES(*root), &found));
+    MR_TRY(mr_fork_search(job, how, root, &found));
     mr_status status = write_best(job, out, found.value, found.item.bytes);
     mr_item_free(&found.item);
     return status;
@@ -295,9 +297,10 @@ static mr_status run_one(mr_job *job, state *s, uint64_t seed, mr_text_output *o
     mr_item result;
     if (s->plain)
         return run_plain(job, s, &root, out);
+    memcpy(s->task, &root, sizeof root);
     if (searches)
-        return run_search(job, &how, &root, out);
-    MR_TRY(mr_fork_run(job, &how, MR_BYTES(root), &result));
+        return run_search(job, &how, mr_bytes_at(s->task, (size_t)s->root), out);
+    MR_TRY(mr_fork_run(job, &how, mr_bytes_at(s->task, (size_t)s->root), &result));
     mr_status status = write_text(job, out, result.bytes.data, result.bytes.size);
     mr_item_free(&result);
     return status;
@@ -326,6 +329,7 @@ static const mr_option options[] = {
     {"depth", MR_OPTION_I64, offsetof(state, depth), "8", "of the tree", false},
     {"us", MR_OPTION_I64, offsetof(state, microseconds), "0", "microseconds a leaf takes", false},
     {"runs", MR_OPTION_I64, offsetof(state, runs), "1", "trees", false},
+    {"root", MR_OPTION_I64, offsetof(state, root), "16", "bytes of the root's task", false},
     {"plain", MR_OPTION_FLAG, offsetof(state, plain), NULL, "by recursion", false},
     {0},
 };
