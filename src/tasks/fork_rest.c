@@ -6,6 +6,7 @@
 #include "tasks/fork.h"
 
 #include "base/clock.h"
+#include "base/span.h"
 #include "engine/checkpoint.h"
 #include "observe/signals.h"
 
@@ -68,9 +69,11 @@ static mr_status save(fork_run *run)
     mr_keep_wish wish;
     mr_keep_file *file = NULL;
     MR_TRY(mr_checkpoint_ask(run->job, &wish));
+    const mr_span_kind before = mr_span_begin(MR_SPAN_CHECKPOINT);
     mr_fork_save(run, &file);
     mr_status status = mr_checkpoint_save(run->job, wish);
     mr_keep_file_destroy(&file);
+    mr_span_end(before);
     return status;
 }
 
