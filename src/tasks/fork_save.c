@@ -15,7 +15,8 @@
 
 #define BUFFER      ((size_t)64 * 1024)
 #define ENTRY       ((uint64_t)4 * 1024 * 1024) /* bytes of trees that are read at once */
-#define RESULT_MOST ((size_t)16 * 1024 * 1024)  /* a larger one is made again from the last parts */
+#define RESULT_MOST ((size_t)16 * 1024 * 1024)  /* a larger one is made again from the last parts  \
+                                                 */
 
 typedef struct writer {
     fork_run *run;

