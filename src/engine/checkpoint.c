@@ -15,8 +15,6 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#define EVERY 60.0 /* seconds */
-
 /* Facts, with values of their own. */
 typedef struct fact_list {
     mr_keep_fact *facts;
@@ -143,7 +141,7 @@ mr_status mr_checkpoint_open(mr_job *job, bool *done)
     if (list.failed)
         mr_error_set(job->error, MR_NO_MEMORY, "out of memory: beginning a checkpoint");
     mr_keep_plan plan = {.folder = s->checkpoint,
-                         .every = s->checkpoint_given ? (double)s->checkpoint_every : EVERY,
+                         .every = s->checkpoint_given ? (double)s->checkpoint_every : MR_CHECKPOINT_EVERY,
                          .resume = s->resume,
                          .overwrite = s->overwrite,
                          .quiet = s->quiet,

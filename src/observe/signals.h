@@ -16,6 +16,12 @@ void mr_signals_install(void);
 void mr_signals_keep(const char *checkpoints);
 void mr_signals_remove(void);
 
+/*
+ * A better moment to stop is near: for so many seconds after the job was asked to, mr_signals_check
+ * says nothing of it; 0: it says so at once. Returns what it was before.
+ */
+double mr_signals_hold(double seconds);
+
 /* Records MR_INTERRUPTED, or MR_STOPPED where the job has checkpoints, when a signal has come.
  * Thread-safe. */
 mr_status mr_signals_check(mr_error *error);

@@ -3,6 +3,7 @@
 #include "resume/internal.h"
 
 #include "base/clock.h"
+#include "comm/vector.h"
 #include "observe/note.h"
 #include "observe/signals.h"
 
@@ -347,10 +348,10 @@ mr_keep_wish mr_keep_wish_now(const mr_keep *keep)
 mr_status mr_keep_ask(mr_keep *keep, mr_keep_wish *wish, mr_error *error)
 {
     mr_keep_wish mine = mr_keep_wish_now(keep);
-    bool stop = mr_comm_any(keep->comm, mine == MR_KEEP_STOP);
-    bool save = mr_comm_any(keep->comm, mine == MR_KEEP_SAVE);
-    *wish = stop ? MR_KEEP_STOP : save ? MR_KEEP_SAVE : MR_KEEP_NOTHING;
-    if (stop && mine != MR_KEEP_STOP)
+    int64_t strongest = mine;
+    mr_vector_reduce(keep->comm, &strongest, 1, MR_NUMBER_I64, MR_COMBINE_MAX, 0);
+    *wish = (mr_keep_wish)strongest;
+    if (*wish == MR_KEEP_STOP && mine != MR_KEEP_STOP)
         mr_signals_stop(NULL);
     return mr_comm_agree(keep->comm, error);
 }
