@@ -71,6 +71,7 @@ struct mr_job {
     struct mr_keep *keep;             /* checkpoints; NULL: none are made */
     uint64_t pieces, plans;           /* how many were begun: see engine/checkpoint.h */
     struct mr_loop *loops;            /* of the driver; the one begun last */
+    double unsaved;                   /* seconds of pieces that were not worth it */
 };
 
 /*
