@@ -6,6 +6,7 @@
 
 #include "cli/options.h"
 #include "comm/comm.h"
+#include "observe/signals.h"
 #include "sets/run.h"
 
 #include <stdlib.h>
@@ -103,6 +104,7 @@ static mr_status run(mr_call *call, bool dry_run, mr_error *error)
     if (answered)
         return MR_OK;
     call->is_started = true;
+    mr_signals_install();
     mr_status status = mr_comm_start(&comm, error);
     call->has_met = comm != NULL;
     if (status == MR_OK) {

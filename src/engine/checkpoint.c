@@ -141,12 +141,14 @@ mr_status mr_checkpoint_open(mr_job *job, bool *done)
     if (list.failed)
         mr_error_set(job->error, MR_NO_MEMORY, "out of memory: beginning a checkpoint");
     mr_keep_plan plan = {.folder = s->checkpoint,
-                         .every = s->checkpoint_given ? (double)s->checkpoint_every : MR_CHECKPOINT_EVERY,
+                         .every = s->checkpoint_given ? (double)s->checkpoint_every
+                                                      : MR_CHECKPOINT_EVERY,
                          .resume = s->resume,
                          .overwrite = s->overwrite,
                          .quiet = s->quiet,
                          .ends = root ? (double)mr_slurm_end_time() : 0,
                          .command = command,
+                         .result = s->output,
                          .facts = list.facts,
                          .fact_count = list.count};
     mr_status status = mr_keep_open(&job->keep, job->comm, &plan, done, job->error);

@@ -53,11 +53,6 @@ static void set_all(void (*handler)(int))
 
 void mr_signals_install(void)
 {
-    came = 0;
-    atomic_store(&folder, NULL);
-    atomic_store(&reason, NULL);
-    atomic_store(&patience, 0);
-    atomic_store(&asked, 0);
     set_all(note);
 }
 
@@ -66,9 +61,14 @@ void mr_signals_keep(const char *checkpoints)
     atomic_store(&folder, checkpoints);
 }
 
+/* A wish to stop that comes when all is done must not end the process in another way. */
 void mr_signals_remove(void)
 {
     set_all(SIG_DFL);
+    signal(SIGUSR1, SIG_IGN);
+    came = 0;
+    atomic_store(&folder, NULL);
+    atomic_store(&reason, NULL);
 }
 
 static const char *name_of(int signal_number)

@@ -11,8 +11,9 @@
 
 #include <stdbool.h>
 
-/* `checkpoints`: their folder, for the message; NULL: there are none. Borrowed. */
+/* From the start of the program, and again by each job: what came before is not forgotten. */
 void mr_signals_install(void);
+/* There are checkpoints, in this folder (borrowed). */
 void mr_signals_keep(const char *checkpoints);
 void mr_signals_remove(void);
 

@@ -116,12 +116,29 @@ typedef struct findings {
     bool done;
 } findings;
 
+/* A job has ended well here: whether it was this one, and its result is there still. */
+static mr_status look_at_end(const mr_keep *keep, const mr_keep_plan *plan, bool *done,
+                             mr_error *error)
+{
+    char path[MR_KEEP_PATH];
+    size_t size;
+    int cause;
+    snprintf(path, sizeof path, "%s/" DONE, keep->folder);
+    char *facts = mr_keep_slurp(path, &size, &cause);
+    if (facts)
+        compare_facts(keep, facts, error);
+    *done = facts && (!plan->result || access(plan->result, F_OK) == 0);
+    free(facts);
+    return error->code;
+}
+
 static mr_status look(mr_keep *keep, const mr_keep_plan *plan, findings *found, mr_error *error)
 {
     MR_TRY(lock_folder(keep, error));
     MR_TRY(mr_keep_list(keep, &found->numbers, &found->count, error));
-    found->done = exists(keep, DONE);
-    if (plan->resume)
+    if (plan->resume && exists(keep, DONE))
+        MR_TRY(look_at_end(keep, plan, &found->done, error));
+    if (plan->resume && (found->count > 0 || found->done))
         return MR_OK;
     if (found->count > 0 && !plan->overwrite)
         return mr_error_set(error, MR_BAD_OUTPUT,
@@ -130,7 +147,6 @@ static mr_status look(mr_keep *keep, const mr_keep_plan *plan, findings *found, 
                             keep->folder);
     clear(keep);
     found->count = 0;
-    found->done = false;
     return MR_OK;
 }
 
@@ -214,6 +230,8 @@ static mr_status load(mr_keep *keep, const mr_keep_plan *plan, const uint64_t *n
     keep->newest = numbers[0];
     for (size_t i = 0; is_root(keep) && i < keep->loaded.count; i++)
         mr_book_add(&keep->own, &keep->loaded.entries[i], error);
+    if (is_root(keep)) /* before anybody writes: afterwards what nobody names may be new */
+        mr_keep_prune(keep, true);
     return mr_comm_agree(keep->comm, error);
 }
 
@@ -233,8 +251,6 @@ static mr_status open_folder(mr_keep *keep, const mr_keep_plan *plan, bool *done
         bytes = NULL;
     if (status == MR_OK && !*done && size > 0)
         status = load(keep, plan, bytes, size / sizeof *found.numbers, error);
-    if (status == MR_OK && is_root(keep) && !*done)
-        mr_keep_prune(keep, true);
     free(bytes);
     return status;
 }
