@@ -15,6 +15,8 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#define EVERY 60.0 /* seconds */
+
 /* Facts, with values of their own. */
 typedef struct fact_list {
     mr_keep_fact *facts;
@@ -141,8 +143,7 @@ mr_status mr_checkpoint_open(mr_job *job, bool *done)
     if (list.failed)
         mr_error_set(job->error, MR_NO_MEMORY, "out of memory: beginning a checkpoint");
     mr_keep_plan plan = {.folder = s->checkpoint,
-                         .every = s->checkpoint_given ? (double)s->checkpoint_every
-                                                      : MR_CHECKPOINT_EVERY,
+                         .every = s->checkpoint_given ? (double)s->checkpoint_every : EVERY,
                          .resume = s->resume,
                          .overwrite = s->overwrite,
                          .quiet = s->quiet,
@@ -202,8 +203,10 @@ mr_status mr_checkpoint_save(mr_job *job, mr_keep_wish wish)
 {
     MR_TRY(mr_keep_commit(job->keep, job->error));
     job->report.checkpoints++;
-    if (wish == MR_KEEP_STOP)
+    if (wish == MR_KEEP_STOP) {
+        mr_signals_hold(0); /* there is no better moment than this one */
         mr_signals_check(job->error);
+    }
     mr_status status = mr_comm_agree(job->comm, job->error);
     job->failed = status != MR_OK;
     return status;

@@ -8,8 +8,6 @@
 #include "engine/job.h"
 #include "resume/keep.h"
 
-#define MR_CHECKPOINT_EVERY 60.0 /* seconds, where nobody says otherwise */
-
 /* Collective, once the app is set up. Opens the folder of --checkpoint, where there is one: then
  * job->keep is not NULL. `*done`: the job had ended well before. */
 mr_status mr_checkpoint_open(mr_job *job, bool *done);

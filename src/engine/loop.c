@@ -73,12 +73,70 @@ static void head_name(const mr_loop *loop, char *name)
     snprintf(name, MR_LOOP_NAME, "loop/%llu", (unsigned long long)loop->number);
 }
 
+/* ---- Counters ---- */
+
+/* What a counter has grown by. */
+typedef struct counted {
+    char name[56];
+    int64_t value;
+} counted;
+
+static void counters_name(const mr_loop *loop, char *name)
+{
+    snprintf(name, MR_LOOP_NAME, "loop/%llu//counters", (unsigned long long)loop->number);
+}
+
+static int64_t value_before(const mr_loop *loop, const char *name)
+{
+    for (int i = 0; i < loop->before_count; i++)
+        if (strcmp(loop->before[i].name, name) == 0)
+            return loop->before[i].value;
+    return 0;
+}
+
+static mr_status put_counters(mr_loop *loop)
+{
+    char name[MR_LOOP_NAME];
+    const mr_job *job = loop->job;
+    counted all[MR_JOB_COUNTERS] = {{.value = 0}};
+    size_t count = 0;
+    for (int i = 0; i < job->counter_count; i++) {
+        const mr_out_counter *counter = &job->counters[i];
+        counted *c = &all[count];
+        c->value = counter->value - value_before(loop, counter->name);
+        if (c->value == 0 || strlen(counter->name) >= sizeof c->name)
+            continue;
+        snprintf(c->name, sizeof c->name, "%s", counter->name);
+        count++;
+    }
+    counters_name(loop, name);
+    return count ? mr_loop_put(loop, name, all, count * sizeof *all) : MR_OK;
+}
+
+/* Each rank counts what some of those had counted who saved. */
+static mr_status load_counters(mr_loop *loop)
+{
+    char name[MR_LOOP_NAME];
+    mr_job *job = loop->job;
+    counters_name(loop, name);
+    const size_t all = mr_keep_count(job->keep, name), ranks = (size_t)mr_comm_size(job->comm);
+    for (size_t i = (size_t)mr_comm_rank(job->comm); i < all; i += ranks) {
+        void *bytes;
+        const mr_keep_entry *entry = mr_keep_entry_at(job->keep, name, i);
+        MR_TRY(mr_keep_load(job->keep, entry, &bytes, job->error));
+        for (const counted *c = bytes; (const char *)c < (char *)bytes + entry->size; c++)
+            mr_job_add(job, c->name, c->value);
+        free(bytes);
+    }
+    return MR_OK;
+}
+
 /* ---- Saving ---- */
 
 /* This loop's last state, and what was saved within the rounds that are over. */
 static void sweep(mr_loop *loop)
 {
-    static const char *const rooms[] = {"loop/%llu/", "step/%llu/"};
+    static const char *const rooms[] = {"loop/%llu/", "step/%llu/", "pipe/%llu/"};
     char name[MR_LOOP_NAME];
     mr_keep *keep = loop->job->keep;
     head_name(loop, name);
@@ -109,6 +167,7 @@ static mr_status put_all(mr_loop *loop)
 {
     MR_TRY(mr_keep_file_create(loop->job->keep, &loop->file, loop->job->error));
     MR_TRY(put_head(loop));
+    MR_TRY(put_counters(loop));
     for (mr_loop_item *item = loop->items; item; item = item->next)
         MR_TRY(item->kind->put(loop, item));
     return MR_OK;
@@ -138,14 +197,14 @@ static void close_files(mr_loop *loop)
 static mr_status save(mr_loop *loop, mr_keep_wish wish)
 {
     mr_job *job = loop->job;
+    double start = mr_clock_now();
     MR_TRY(put_state(loop));
-    if (wish == MR_KEEP_STOP)
-        mr_signals_hold(0);
     mr_status status = mr_checkpoint_save(job, wish);
     job->failed = status != MR_OK;
     close_files(loop);
     loop->generation = mr_keep_generation(job->keep);
     loop->since = mr_clock_now();
+    job->report.checkpoint_seconds += loop->since - start;
     return status;
 }
 
@@ -192,6 +251,8 @@ mr_status mr_loop_begin(mr_job *job, const char *name, mr_loop **result)
     loop->number = mr_checkpoint_piece(job);
     loop->swept = job->pieces;
     loop->since = loop->round = mr_clock_now();
+    memcpy(loop->before, job->counters, sizeof loop->before);
+    loop->before_count = job->counter_count;
     loop->outer = job->loops;
     job->loops = loop;
     snprintf(loop->name, sizeof loop->name, "%s", name);
@@ -209,7 +270,8 @@ static mr_status load_items(mr_loop *loop)
     mr_job *job = loop->job;
     head_name(loop, name);
     strcat(name, "/");
-    mr_loop_get(loop, name, &head, sizeof head);
+    if (mr_loop_get(loop, name, &head, sizeof head) == MR_OK)
+        load_counters(loop);
     MR_TRY(mr_job_agree(job));
     for (mr_loop_item *item = loop->items; item; item = item->next) {
         item->kind->load(loop, item);
@@ -241,9 +303,7 @@ mr_status mr_loop_load(mr_loop *loop, bool *resumed)
 /* What comes after the loop may be saved too, and needs it. */
 static mr_status put_last(mr_loop *loop)
 {
-    const mr_settings *s = loop->job->settings;
-    double least =
-        LITTLE * (s->checkpoint_given ? (double)s->checkpoint_every : MR_CHECKPOINT_EVERY);
+    double least = LITTLE * mr_keep_every(loop->job->keep);
     int64_t took = (int64_t)((mr_clock_now() - loop->since) * 1e6);
     if (loop->rounds == 0)
         return MR_OK;

@@ -46,10 +46,12 @@ struct mr_loop {
     char name[MR_LOOP_NAME];
     uint64_t number;
     mr_loop_item *items, **last;
-    mr_keep_file *file;    /* of the state being put */
-    uint64_t rounds;       /* since the last one that was saved */
-    uint64_t generation;   /* the last one that has it, or when it was begun */
-    uint64_t swept;        /* pieces below belong to rounds before the last save */
+    mr_keep_file *file;                     /* of the state being put */
+    uint64_t rounds;                        /* since the last one that was saved */
+    uint64_t generation;                    /* the last one that has it, or when it was begun */
+    uint64_t swept;                         /* pieces below belong to rounds before the last save */
+    mr_out_counter before[MR_JOB_COUNTERS]; /* when it was begun */
+    int before_count;
     double since;          /* the last save, or the beginning */
     double round, longest; /* when the last round ended; what one took */
     double held;           /* see mr_signals_hold: what it was before */

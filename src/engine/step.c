@@ -86,7 +86,7 @@ mr_status mr_step_begin(mr_step *step, mr_job *job, uint64_t unit)
 {
     *step = (mr_step){.unit = unit, .start = mr_clock_now()};
     uint64_t number = mr_checkpoint_piece(job);
-    if (!job->keep)
+    if (!job->keep || job->steps_are_plain)
         return MR_OK;
     step->job = job;
     snprintf(step->prefix, sizeof step->prefix, "step/%" PRIu64 "/", number);

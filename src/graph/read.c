@@ -5,9 +5,6 @@
  */
 #include "graph/graph.h"
 
-#include "engine/job.h"
-#include "resume/keep.h"
-
 #include <pthread.h>
 
 /* What the threads of a rank share. */
@@ -255,65 +252,6 @@ static mr_status read_block(mr_out *out, mr_block *block)
     return MR_OK;
 }
 
-static void see_ids(mr_seen *seen, const uint64_t *ids, size_t count, mr_chunk_kind kind)
-{
-    for (size_t i = 0; i < count; i++) {
-        bool large = kind == MR_CHUNK_U64 && ids[i] > INT64_MAX;
-        see(seen, &(mr_id){.kind = large ? MR_ID_LARGE : MR_ID_SMALL, .bits = ids[i]});
-    }
-    seen->edges += count / 2;
-}
-
-static void see_text(mr_seen *seen, mr_bytes text, bool weighted)
-{
-    const char *end = text.data + text.size, *stop, *wrong;
-    for (const char *at = text.data; at < end; at = stop + 1) {
-        mr_edge_line line;
-        stop = mr_bytes_seek(at, end, '\n');
-        if (mr_edge_read(mr_bytes_between(at, stop), weighted, &line, &wrong) == MR_LINE_EDGE)
-            see_line(seen, &line, weighted);
-    }
-}
-
-static void see_chunk(mr_seen *seen, mr_pair chunk, bool weighted)
-{
-    mr_chunk_key key;
-    memcpy(&key, chunk.key.data, sizeof key);
-    size_t ends = key.kind == MR_CHUNK_SMALL ? sizeof(mr_edge) : 2 * sizeof(uint64_t);
-    size_t count = chunk.value.size / (ends + (weighted ? sizeof(mr_weight) : 0));
-    const void *ids = chunk.value.data;
-    seen->f64 |= key.f64;
-    if (key.kind == MR_CHUNK_TEXT)
-        see_text(seen, chunk.value, weighted);
-    else if (key.kind == MR_CHUNK_SMALL)
-        see_small(seen, ids, count);
-    else
-        see_ids(seen, ids, 2 * count, key.kind);
-}
-
-static mr_status see_pairs(mr_out *out, mr_pairs *pairs)
-{
-    reading *shared = mr_out_context(out);
-    mr_seen seen = MR_SEEN_NOTHING;
-    for (mr_pair chunk; mr_pairs_next(pairs, &chunk);)
-        see_chunk(&seen, chunk, shared->graph->weighted);
-    pthread_mutex_lock(&shared->lock);
-    mr_seen_merge(&shared->seen, &seen);
-    pthread_mutex_unlock(&shared->lock);
-    return MR_OK;
-}
-
-/* Of a job that is resumed, a run before this one has read some of the edges: that is to be seen
- * from the chunks. */
-static mr_status see_again(reading *shared, mr_set *raw)
-{
-    mr_job *job = shared->graph->job;
-    if (!job->keep || !mr_keep_resumed(job->keep))
-        return MR_OK;
-    shared->seen = MR_SEEN_NOTHING;
-    return mr_set_map(raw, see_pairs, &(mr_set_options){.context = shared}, NULL);
-}
-
 /* What all ranks have seen. Minima of the complement are maxima. */
 static void share(mr_job *job, mr_seen *seen)
 {
@@ -348,10 +286,11 @@ mr_status mr_graph_read(mr_graph *graph, const mr_input_options *input, mr_set *
     mr_set_options options = {
         .shape = mr_raw_shape(), .spread = MR_SPREAD_LOCAL, .context = &shared, .name = "edges"};
     pthread_mutex_init(&shared.lock, NULL);
+    /* What was seen is in no set, so all has to be seen again. */
+    graph->job->steps_are_plain = true;
     mr_status status =
         mr_set_from_input(graph->job, input ? input : &all, read_block, &options, raw);
-    if (status == MR_OK)
-        status = see_again(&shared, *raw);
+    graph->job->steps_are_plain = false;
     pthread_mutex_destroy(&shared.lock);
     MR_TRY(status);
     share(graph->job, &shared.seen);

@@ -69,6 +69,8 @@ void mr_signals_remove(void)
     came = 0;
     atomic_store(&folder, NULL);
     atomic_store(&reason, NULL);
+    atomic_store(&patience, 0);
+    atomic_store(&asked, 0);
 }
 
 static const char *name_of(int signal_number)

@@ -21,37 +21,23 @@ static void about_name(const mr_loop_item *item, char *name)
 
 /* ---- Saving ---- */
 
-typedef struct saver {
-    mr_keep_file *file;
-    pthread_mutex_t lock; /* a page and its size stand together */
-} saver;
-
+/* A write that fails is told when the file is added. */
 static mr_status save_page(mr_out *out, mr_pairs *pairs)
 {
-    saver *s = mr_out_context(out);
-    const uint64_t size = (uint64_t)(pairs->end - pairs->at);
-    pthread_mutex_lock(&s->lock);
-    mr_keep_file_write(s->file, &size, sizeof size);
-    mr_keep_file_write(s->file, pairs->at, size);
-    pthread_mutex_unlock(&s->lock);
+    mr_keep_file *file = mr_out_context(out);
+    mr_keep_file_frame(file, pairs->at, (size_t)(pairs->end - pairs->at));
     pairs->at = pairs->end;
     return MR_OK;
 }
 
 static mr_status prepare_set(mr_loop *loop, mr_loop_item *item)
 {
-    saver s = {.file = NULL};
     mr_set *set = *(mr_set **)item->object;
-    const mr_set_options options = {.context = &s};
     if (!set)
         return MR_OK;
     mr_keep_file_create(loop->job->keep, &item->file, loop->job->error);
     MR_TRY(mr_job_agree(loop->job));
-    s.file = item->file;
-    pthread_mutex_init(&s.lock, NULL);
-    mr_status status = mr_set_map(set, save_page, &options, NULL);
-    pthread_mutex_destroy(&s.lock);
-    return status;
+    return mr_set_map(set, save_page, &(mr_set_options){.context = item->file}, NULL);
 }
 
 static mr_status put_set(mr_loop *loop, mr_loop_item *item)
@@ -102,31 +88,17 @@ static mr_status put_page(mr_worker *w, const loading *l, const unsigned char *b
     return mr_feed_end(w, status);
 }
 
-static mr_status read_page(mr_keep_reader *reader, unsigned char **room, uint64_t *capacity,
-                           uint64_t *size, mr_error *error)
-{
-    MR_TRY(mr_keep_reader_take(reader, size, sizeof *size, error));
-    if (*size > *capacity) {
-        free(*room);
-        *room = malloc(*size);
-        *capacity = *room ? *size : 0;
-    }
-    if (*size > *capacity)
-        return mr_error_set(error, MR_NO_MEMORY, "out of memory: reading a checkpoint");
-    return mr_keep_reader_take(reader, *room, *size, error);
-}
-
 static mr_status put_entry(mr_worker *w, uint64_t unit)
 {
     const loading *l = w->feed->self;
     mr_keep_reader reader;
-    unsigned char *room = NULL;
-    uint64_t capacity = 0, size;
+    void *room = NULL;
+    size_t capacity = 0, size;
     const mr_keep_entry *entry = mr_keep_entry_at(l->keep, l->name, unit);
     MR_TRY(mr_keep_reader_open(&reader, l->keep, entry, &w->error));
     mr_status status = MR_OK;
     while (status == MR_OK && mr_keep_reader_left(&reader) > 0 && !mr_feed_stopped(w->feed)) {
-        status = read_page(&reader, &room, &capacity, &size, &w->error);
+        status = mr_keep_reader_frame(&reader, &room, &capacity, &size, &w->error);
         if (status == MR_OK)
             status = put_page(w, l, room, size);
         mr_feed_serve(w);
@@ -140,7 +112,7 @@ static mr_status put_again(mr_loop *loop, const mr_loop_item *item, const mr_set
                            mr_set **set)
 {
     mr_job *job = loop->job;
-    loading l = {.keep = job->keep, .name = item->name};
+    loading l = {.name = item->name};
     MR_TRY(mr_making_begin(&l.making, job, options, NULL, false, "load"));
     l.keep = job->keep;
     l.name = item->name;
