@@ -40,6 +40,7 @@ static mr_status take_share(mr_job *job)
     omp_set_num_threads((int)job->threads); /* for what a driver does in parallel itself */
     job->report.threads = job->threads;
     job->report.memory_budget = budget;
+    job->report.node_cpus = job->share.node_cpus;
     snprintf(job->report.host, sizeof job->report.host, "%s", mr_comm_host(job->comm));
     return mr_comm_agree(job->comm, job->error);
 }
