@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "comm/post.h"
+#include "engine/bad.h"
 #include "engine/dense.h"
 #include "observe/crash.h"
 #include "observe/signals.h"
@@ -198,6 +199,7 @@ mr_status mr_job_begin(mr_job *job)
     /* What these tell is also told by the call that failed. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
+    mr_bad_begin(job);
     MR_TRY(take_share(job));
     MR_TRY(set_up(job));
     MR_TRY(mr_checkpoint_open(job, &job->done));
@@ -214,6 +216,7 @@ static void end_job(mr_job *job)
     if (job->free_arrays)
         job->free_arrays(job);
     mr_commit_abandon(&job->commit);
+    mr_bad_end(job);
     mr_store_destroy(&job->store);
     mr_dense_destroy(&job->dense);
     mr_plan_destroy(&job->plan);

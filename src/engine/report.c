@@ -2,6 +2,7 @@
  * asked. */
 #include "base/clock.h"
 #include "base/memory.h"
+#include "engine/bad.h"
 #include "engine/job.h"
 #include "observe/note.h"
 
@@ -69,6 +70,7 @@ static mr_status write_file(const mr_job *job, const mr_rank_report *ranks)
     if (plan && inputs.files == 0)
         inputs = (mr_inputs){plan->count, mr_plan_bytes(plan), plan->splits, plan->block};
     mr_counter counters[MR_JOB_COUNTERS];
+    char *command = mr_job_command(job);
     for (int i = 0; i < job->counter_count; i++)
         counters[i] = (mr_counter){job->counters[i].name, job->counters[i].value};
     mr_job_report report = {
@@ -90,8 +92,12 @@ static mr_status write_file(const mr_job *job, const mr_rank_report *ranks)
         .hot_count = job->hot_count,
         .parts = job->parts,
         .part_count = job->part_count,
+        .bad_count = job->bad->known,
+        .command = command,
     };
-    return mr_report_write(job->settings->report, &report, job->error);
+    mr_report_write(job->settings->report, &report, job->error);
+    free(command);
+    return job->error->code;
 }
 
 mr_status mr_job_tell(mr_job *job)
@@ -107,6 +113,7 @@ mr_status mr_job_tell(mr_job *job)
     int count = 0;
     if (root && !(ranks = calloc((size_t)mr_comm_size(job->comm), sizeof *ranks)))
         mr_error_set(job->error, MR_NO_MEMORY, "out of memory: writing the report");
+    mr_bad_tell(job);
     mr_status status = mr_job_counters(job, sums, &count, &names);
     if (status == MR_OK) {
         mr_comm_gather(job->comm, &job->report, sizeof job->report, ranks);

@@ -282,6 +282,8 @@ static char *compose(const mr_job_report *report)
     json_t *root = json_object();
     put(root, "mapred", text_of(report->version), &ok);
     put(root, "app", text_of(report->app), &ok);
+    if (report->command)
+        put(root, "command", json_loads(report->command, 0, NULL), &ok);
     put(root, "seconds", real_of(report->seconds), &ok);
     put(root, "phases", phases_of(report, &ok), &ok);
     put(root, "input", input_of(report, &ok), &ok);
@@ -291,6 +293,7 @@ static char *compose(const mr_job_report *report)
     put(root, "memory", memory_of(report, &ok), &ok);
     put(root, "counters", counters_of(report, &ok), &ok);
     put(root, "hot_keys", hot_of(report, &ok), &ok);
+    put(root, "bad_count", count_of(report->bad_count), &ok);
     put_parts(root, report, &ok);
     put(root, "ranks", ranks_of(report, &ok), &ok);
     char *text = ok ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;

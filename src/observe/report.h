@@ -67,6 +67,8 @@ typedef struct mr_job_report {
     int hot_count;
     const mr_report_part *parts; /* elements of lists, one list a name */
     int part_count;
+    uint64_t bad_count;       /* records set aside */
+    const char *command;      /* JSON: what was started; NULL: nobody knows */
 } mr_job_report;
 
 /* Before any work: MR_BAD_OUTPUT when there can be no report at `path`. */
