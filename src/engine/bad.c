@@ -46,6 +46,10 @@ mr_status mr_bad_open(mr_job *job)
     if (!folder || bad->is_open || job->settings->replay)
         return MR_OK;
     bad->is_open = true;
+    if (mr_comm_rank(job->comm) == 0 && !job->settings->resume)
+        mr_bad_skips_remove(folder); /* of another job */
+    if (!job->settings->resume)
+        return MR_OK;
     if (mr_comm_rank(job->comm) == 0) {
         char *found = NULL;
         mr_bad_skips_read(folder, &found, &size, job->error);

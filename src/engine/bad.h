@@ -72,6 +72,7 @@ const char *mr_bad_entry_read(const char *at, mr_bad_entry *entry);
 
 /* Local. DIR/bad/skip.tsv, as it is (free); NULL and MR_OK where there is none. */
 mr_status mr_bad_skips_read(const char *folder, char **text, size_t *size, mr_error *error);
+void mr_bad_skips_remove(const char *folder);
 /* Local. Takes it apart, in place. Lines that make no sense are left out. */
 mr_status mr_bad_skips_parse(mr_bad *bad, char *text, size_t size, mr_error *error);
 /* Local. DIR/bad/records.tsv: file, offset, reason. */

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static mr_status cannot(const char *verb, const char *path, mr_status code, mr_error *error)
 {
@@ -98,6 +99,14 @@ mr_status mr_bad_skips_read(const char *folder, char **text, size_t *size, mr_er
     if (!*text)
         return mr_error_set(error, MR_NO_MEMORY, "out of memory: reading %s", path);
     return failed ? cannot("read", path, MR_BAD_INPUT, error) : MR_OK;
+}
+
+void mr_bad_skips_remove(const char *folder)
+{
+    char path[PATH_MAX];
+    mr_error ignored = {.code = MR_OK};
+    if (path_of(folder, "skip.tsv", false, path, &ignored) == MR_OK)
+        unlink(path);
 }
 
 static int compare(const void *a, const void *b)

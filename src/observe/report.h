@@ -33,7 +33,7 @@ typedef struct mr_rank_report {
     uint64_t checkpoints; /* generations that this job has saved */
     uint64_t checkpoint_bytes;
     double checkpoint_seconds; /* that the job stood still for them */
-    uint64_t node_cpus; /* that the job may use on this node */
+    uint64_t node_cpus;        /* that the job may use on this node */
 } mr_rank_report;
 
 /* A key that many pairs of a set have. */
@@ -67,8 +67,8 @@ typedef struct mr_job_report {
     int hot_count;
     const mr_report_part *parts; /* elements of lists, one list a name */
     int part_count;
-    uint64_t bad_count;       /* records set aside */
-    const char *command;      /* JSON: what was started; NULL: nobody knows */
+    uint64_t bad_count;  /* records set aside */
+    const char *command; /* JSON: what was started; NULL: nobody knows */
 } mr_job_report;
 
 /* Before any work: MR_BAD_OUTPUT when there can be no report at `path`. */
