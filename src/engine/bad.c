@@ -7,8 +7,6 @@
 
 #include "observe/note.h"
 
-#include <mapred/driver.h>
-
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,24 +221,18 @@ mr_status mr_bad_settle(mr_job *job, mr_status status)
     return mr_comm_agree(job->comm, job->error);
 }
 
-/* ---- Counters and lists as bytes ---- */
+/* ---- Lists as bytes ---- */
 
-mr_status mr_tally_pack(mr_job *job, mr_text *into)
+mr_status mr_bad_pack(mr_job *job, mr_text *into)
 {
     mr_bad *bad = job->bad;
-    uint64_t count = (uint64_t)job->counter_count;
-    mr_text_add(into, (const char *)&count, sizeof count);
-    for (int i = 0; i < job->counter_count; i++) {
-        mr_text_add(into, (const char *)&job->counters[i].value, sizeof job->counters[i].value);
-        mr_text_add(into, job->counters[i].name, strlen(job->counters[i].name) + 1);
-    }
     pthread_mutex_lock(&bad->lock);
     if (bad->list.size)
         mr_text_add(into, bad->list.data, bad->list.size);
     pthread_mutex_unlock(&bad->lock);
-    return into->failed
-               ? mr_error_set(job->error, MR_NO_MEMORY, "out of memory: saving the counters")
-               : MR_OK;
+    if (!into->failed)
+        return MR_OK;
+    return mr_error_set(job->error, MR_NO_MEMORY, "out of memory: saving the list of bad records");
 }
 
 /* Past a text with its zero; NULL where it has none. */
@@ -261,30 +253,17 @@ static bool is_list(const char *at, const char *end)
     return at != NULL;
 }
 
-mr_status mr_tally_unpack(mr_job *job, mr_bytes bytes, mr_error *error)
+mr_status mr_bad_unpack(mr_job *job, mr_bytes bytes)
 {
-    const char *at = bytes.data, *end = at + bytes.size;
-    uint64_t count = 0;
-    bool right = bytes.size >= sizeof count;
-    if (right)
-        memcpy(&count, at, sizeof count);
-    at += right ? sizeof count : 0;
-    for (; right && count > 0; count--) {
-        int64_t value;
-        const char *name = at + sizeof value, *next;
-        right = end - at > (ptrdiff_t)sizeof value && (next = skip_text(name, end));
-        if (!right)
-            break;
-        memcpy(&value, at, sizeof value);
-        mr_job_add(job, name, value);
-        at = next;
-    }
-    if (!right || !is_list(at, end))
-        return mr_error_set(error, MR_BAD_INPUT, "damaged checkpoint: its counters make no sense");
-    pthread_mutex_lock(&job->bad->lock);
-    if (end > at)
-        mr_text_add(&job->bad->list, at, (size_t)(end - at));
-    pthread_mutex_unlock(&job->bad->lock);
+    mr_bad *bad = job->bad;
+    if (!is_list(bytes.data, bytes.data + bytes.size))
+        return mr_error_set(job->error, MR_BAD_INPUT,
+                            "damaged checkpoint: %s: its list of bad records makes no sense: begin "
+                            "anew",
+                            job->settings->checkpoint);
+    pthread_mutex_lock(&bad->lock);
+    mr_text_add(&bad->list, bytes.data, bytes.size);
+    pthread_mutex_unlock(&bad->lock);
     return MR_OK;
 }
 

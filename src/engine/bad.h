@@ -51,11 +51,10 @@ mr_status mr_bad_add(mr_job *job, const char *file, uint64_t file_index, uint64_
  * rank 0. MR_BAD_INPUT when they are too many. May be called at any agreement. */
 mr_status mr_bad_settle(mr_job *job, mr_status status);
 
-/* Local. What this rank's part of the job has counted and set aside so far, as bytes behind what
- * `into` holds; and back: added to what the job has. Who packs on all ranks and unpacks each piece
- * once, on any rank, loses and doubles nothing. MR_NO_MEMORY, MR_BAD_INPUT. */
-mr_status mr_tally_pack(mr_job *job, mr_text *into);
-mr_status mr_tally_unpack(mr_job *job, mr_bytes bytes, mr_error *error);
+/* Local. This rank's list as bytes behind what `into` holds; and back: added to the list. Records
+ * that more than one piece names count once. MR_NO_MEMORY, MR_BAD_INPUT. */
+mr_status mr_bad_pack(mr_job *job, mr_text *into);
+mr_status mr_bad_unpack(mr_job *job, mr_bytes bytes);
 
 /* Rank 0, before the job is told about: counter, parts of the report, notes. */
 void mr_bad_tell(mr_job *job);

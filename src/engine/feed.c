@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "engine/dense.h"
+#include "engine/map.h"
+#include "engine/step.h"
 #include "observe/crash.h"
 #include "observe/signals.h"
 
@@ -16,9 +18,12 @@
 
 #define PAUSE 50 /* microseconds between looks for work */
 
-static mr_range give_work(void *feed)
+static mr_range give_work(void *context)
 {
-    return mr_work_give(&((mr_feed *)feed)->work);
+    mr_feed *feed = context;
+    if (atomic_load(&feed->pausing))
+        return (mr_range){0, 0};
+    return mr_work_give(&feed->work);
 }
 
 static void fail(mr_feed *feed, const mr_error *error)
@@ -33,6 +38,11 @@ static void fail(mr_feed *feed, const mr_error *error)
 bool mr_feed_stopped(const mr_feed *feed)
 {
     return atomic_load(&feed->stop);
+}
+
+bool mr_feed_pausing(const mr_feed *feed)
+{
+    return atomic_load(&feed->pausing);
 }
 
 void mr_feed_advance(mr_feed *feed, uint64_t bytes)
@@ -54,11 +64,27 @@ static void tell_progress(mr_feed *feed)
         mr_progress_update(&job->progress, feed->phase, mr_steal_told(feed->stealing));
 }
 
+/* Whether a checkpoint is wanted, here or elsewhere. All ranks stand still for it. */
+static void look_at_wishes(mr_feed *feed)
+{
+    if (mr_step_is_wanted(feed->step))
+        mr_steal_pause(feed->stealing);
+    if (mr_steal_paused(feed->stealing))
+        atomic_store(&feed->pausing, true);
+}
+
+/* A feed that saves itself does so before it stops. */
+static mr_status check_signals(const mr_feed *feed, mr_error *error)
+{
+    bool saves = feed->step && feed->step->job && mr_signals_stopping();
+    return saves ? MR_OK : mr_signals_check(error);
+}
+
 /* What the main thread does for the other ranks between its units. */
 static void serve(mr_feed *feed)
 {
     mr_error error = {0};
-    if (mr_signals_check(&error) != MR_OK ||
+    if (check_signals(feed, &error) != MR_OK ||
         (feed->shuffle && mr_shuffle_poll(feed->shuffle, &error) != MR_OK))
         fail(feed, &error);
     mr_steal_poll(feed->stealing);
@@ -66,6 +92,7 @@ static void serve(mr_feed *feed)
         atomic_store(&feed->stop, true);
     else if (atomic_load(&feed->stop))
         mr_steal_stop(feed->stealing);
+    look_at_wishes(feed);
     tell_progress(feed);
 }
 
@@ -123,7 +150,7 @@ static mr_status take_a_unit(mr_worker *w, bool *found)
 {
     uint64_t unit;
     mr_feed *feed = w->feed;
-    *found = mr_work_take(&feed->work, &unit);
+    *found = !atomic_load(&feed->pausing) && mr_work_take(&feed->work, &unit);
     if (!*found)
         return feed->idle ? feed->idle(w) : MR_OK;
     if (feed->every > 1 && unit % feed->every != 0)
@@ -271,6 +298,7 @@ static void wait_for_others(mr_feed *feed)
     while (!idle || !arrived) {
         idle = idle || mr_steal_end(feed->stealing);
         arrived = arrived || mr_shuffle_end(feed->shuffle, &error);
+        look_at_wishes(feed);
         tell_progress(feed);
         if (!arrived)
             sched_yield();
@@ -288,11 +316,12 @@ mr_range mr_feed_share(const mr_job *job, uint64_t count)
     return (mr_range){(uint64_t)(units * rank / size), (uint64_t)(units * (rank + 1) / size)};
 }
 
-mr_status mr_feed_run(mr_feed *feed)
+/* From threads that begin to threads that have ended, on all ranks. */
+static mr_status run_round(mr_feed *feed)
 {
     mr_job *job = feed->job;
-    pthread_mutex_init(&feed->lock, NULL);
-    mr_work_start(&feed->work, feed->share);
+    atomic_store(&feed->over, false);
+    atomic_store(&feed->pausing, false);
     mr_steal_create(&feed->stealing, job->comm, give_work, feed, job->error);
     mr_status status = mr_comm_agree(job->comm, job->error);
     if (status == MR_OK) {
@@ -307,8 +336,32 @@ mr_status mr_feed_run(mr_feed *feed)
             *job->error = feed->error;
         status = mr_comm_agree(job->comm, job->error);
     }
-    job->report.splits_stolen += feed->work.stolen;
     mr_steal_destroy(&feed->stealing);
+    return status;
+}
+
+/* Collective. Whether the ranks stand still before all is done. */
+static bool stands_still(mr_feed *feed)
+{
+    bool saves = feed->step && feed->step->job;
+    if (!saves || !mr_comm_any(feed->job->comm, mr_feed_pausing(feed)))
+        return false;
+    bool left = mr_work_left(&feed->work) > 0 || mr_map_is_reading(feed->step);
+    return mr_comm_any(feed->job->comm, left);
+}
+
+mr_status mr_feed_run(mr_feed *feed)
+{
+    mr_job *job = feed->job;
+    pthread_mutex_init(&feed->lock, NULL);
+    mr_work_start(&feed->work, feed->share);
+    mr_status status = run_round(feed);
+    while (status == MR_OK && stands_still(feed)) {
+        status = mr_step_save(feed->step, feed);
+        if (status == MR_OK)
+            status = run_round(feed);
+    }
+    job->report.splits_stolen += feed->work.stolen;
     mr_work_end(&feed->work);
     pthread_mutex_destroy(&feed->lock);
     return status;

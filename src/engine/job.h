@@ -70,6 +70,7 @@ struct mr_job {
     atomic_bool left;                 /* the driver has ended on this rank */
     struct mr_keep *keep;             /* checkpoints; NULL: none are made */
     uint64_t pieces, plans;           /* how many were begun: see engine/checkpoint.h */
+    double unsaved;                   /* seconds of pieces that were not worth it */
     struct mr_bad *bad;               /* records set aside */
 };
 

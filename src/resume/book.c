@@ -139,7 +139,8 @@ mr_status mr_keep_commit(mr_keep *keep, mr_error *error)
     keep->seconds += took;
     if (took > keep->worst)
         keep->worst = took;
-    keep->next = mr_clock_now() + keep->every;
+    /* As often as there is something: but no more than half of the time. */
+    keep->next = mr_clock_now() + (keep->every > took ? keep->every : took);
     if (status != MR_OK)
         return status;
     keep->generation = ++keep->newest;

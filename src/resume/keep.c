@@ -308,6 +308,11 @@ bool mr_keep_resumed(const mr_keep *keep)
     return keep->resumed;
 }
 
+double mr_keep_every(const mr_keep *keep)
+{
+    return keep->every;
+}
+
 double mr_keep_seconds(const mr_keep *keep)
 {
     return keep->seconds;
