@@ -44,6 +44,7 @@ mr_status mr_command_apps(mr_call *call, mr_error *error);
 mr_status mr_command_help(mr_call *call, mr_error *error);
 mr_status mr_command_new(mr_call *call, mr_error *error);
 mr_status mr_command_build(mr_call *call, mr_error *error);
+mr_status mr_command_submit(mr_call *call, mr_error *error);
 mr_status mr_command_doctor(mr_call *call, mr_error *error);
 mr_status mr_command_replay(mr_call *call, mr_error *error);
 mr_status mr_command_retry(mr_call *call, mr_error *error);

@@ -6,6 +6,7 @@
 
 #include "cli/options.h"
 #include "comm/comm.h"
+#include "observe/signals.h"
 #include "sets/run.h"
 
 #include <stdlib.h>
@@ -105,6 +106,7 @@ mr_status mr_call_run(mr_call *call, mr_settings_change *change, const void *con
     if (answered)
         return MR_OK;
     call->is_started = true;
+    mr_signals_install();
     mr_status status = mr_comm_start(&comm, error);
     if (status == MR_OK) {
         call->rank = mr_comm_rank(comm);

@@ -1,6 +1,8 @@
 /* comm/comm.c: the start and the end of MPI, and who the ranks are. */
 #include "comm/internal.h"
 
+#include "base/slurm.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,10 +18,11 @@ static bool launched(void)
     return getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK");
 }
 
+/* Tasks of srun that know nothing of each other are told so by the first of them. */
 int mr_comm_rank_hint(void)
 {
     if (!launched())
-        return 0;
+        return getenv("SLURM_STEP_ID") ? number_of("SLURM_PROCID", 0) : 0;
     return number_of("OMPI_COMM_WORLD_RANK", number_of("PMIX_RANK", 0));
 }
 
@@ -34,6 +37,8 @@ static void choose_transport(void)
         /* All who are alone on a node would share one folder, and who ends takes it from who is
          * about to start. Nothing is kept there. */
         setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
+        /* A shell that srun has started: Open MPI would look for srun's PMI, and give up. */
+        unsetenv("SLURM_STEP_ID");
         return;
     }
     int here = number_of("OMPI_COMM_WORLD_LOCAL_SIZE", 0);
@@ -67,6 +72,7 @@ static mr_status find_node(mr_comm *comm, mr_error *error)
 
 mr_status mr_comm_start(mr_comm **result, mr_error *error)
 {
+    MR_TRY(mr_slurm_check_launch(error));
     mr_comm *comm = calloc(1, sizeof *comm);
     if (!comm)
         return mr_error_set(error, MR_NO_MEMORY, "out of memory: starting up");

@@ -202,8 +202,10 @@ mr_status mr_checkpoint_save(mr_job *job, mr_keep_wish wish)
 {
     MR_TRY(mr_keep_commit(job->keep, job->error));
     job->report.checkpoints++;
-    if (wish == MR_KEEP_STOP)
+    if (wish == MR_KEEP_STOP) {
+        mr_signals_hold(0); /* there is no better moment than this one */
         mr_signals_check(job->error);
+    }
     mr_status status = mr_comm_agree(job->comm, job->error);
     job->failed = status != MR_OK;
     return status;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/slurm.h"
 #include "comm/post.h"
 #include "engine/bad.h"
 #include "engine/dense.h"
@@ -89,15 +90,13 @@ static mr_status set_up(mr_job *job)
 
 static const char *scratch_of(const mr_settings *settings)
 {
-    static const char *const names[] = {"SLURM_TMPDIR", "TMPDIR"};
-    if (settings->scratch)
-        return settings->scratch;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *folder = getenv(names[i]);
-        if (folder && *folder)
-            return folder;
-    }
-    return "/tmp";
+    mr_slurm slurm;
+    const char *folder = getenv("TMPDIR");
+    mr_slurm_read(&slurm);
+    return settings->scratch   ? settings->scratch
+           : slurm.scratch     ? slurm.scratch
+           : folder && *folder ? folder
+                               : "/tmp";
 }
 
 /* A folder that was asked for is looked at now; another one when it is needed, if it ever is. Each

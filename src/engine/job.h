@@ -70,6 +70,8 @@ struct mr_job {
     atomic_bool left;                 /* the driver has ended on this rank */
     struct mr_keep *keep;             /* checkpoints; NULL: none are made */
     uint64_t pieces, plans;           /* how many were begun: see engine/checkpoint.h */
+    bool steps_are_plain;             /* their kernels do more than make a set: none is saved */
+    struct mr_loop *loops;            /* of the driver; the one begun last */
     double unsaved;                   /* seconds of pieces that were not worth it */
     struct mr_bad *bad;               /* records set aside */
 };
@@ -120,6 +122,11 @@ mr_status mr_job_write(mr_job *job);
 
 /* Local. Gives up text that a driver began and did not end. */
 void mr_text_output_abandon(mr_job *job);
+/* Local, rank 0. What was written so far of a text that is open becomes part of the next
+ * checkpoint;
+ * `*size`: bytes. And the other way round: what a checkpoint has of it is written, up to `size`. */
+mr_status mr_text_output_keep(mr_job *job, uint64_t *size);
+mr_status mr_text_output_restore(mr_job *job, uint64_t size);
 
 /* Collective. Sends each record to the rank that it belongs to: by hash, or by ranges of `order`
  * when it is not NULL. Afterwards job->store holds what this rank owns, each key once. */

@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/slurm.h"
 #include "engine/checkpoint.h"
 #include "input/sheet.h"
 #include "observe/note.h"
@@ -111,6 +112,16 @@ static void explain_rows(const mr_plan *plan)
     mr_text_free(&names);
 }
 
+static void explain_slurm(void)
+{
+    mr_slurm slurm;
+    char text[256];
+    mr_slurm_read(&slurm);
+    mr_slurm_describe(&slurm, text, sizeof text);
+    if (slurm.job)
+        mr_note("slurm: %s", text);
+}
+
 void mr_job_explain(const mr_job *job)
 {
     const mr_plan *plan = job->rows_plans ? job->rows_plans->plan : job->plan;
@@ -126,4 +137,5 @@ void mr_job_explain(const mr_job *job)
     mr_note("ranks: %d, %d on this node (%s), %u threads each; %s", mr_comm_size(job->comm),
             mr_comm_node_size(job->comm), mr_comm_host(job->comm), job->threads, job->share.text);
     mr_note("memory: %llu bytes a rank", (unsigned long long)mr_memory_budget());
+    explain_slurm();
 }

@@ -106,7 +106,7 @@ mr_status mr_step_begin(mr_step *step, mr_job *job, uint64_t unit)
 {
     *step = (mr_step){.unit = unit, .start = mr_clock_now()};
     uint64_t number = mr_checkpoint_piece(job);
-    if (!job->keep)
+    if (!job->keep || job->steps_are_plain)
         return MR_OK;
     step->job = job;
     snprintf(step->prefix, sizeof step->prefix, "step/%" PRIu64 "/", number);
@@ -120,7 +120,7 @@ mr_status mr_step_begin(mr_step *step, mr_job *job, uint64_t unit)
 bool mr_step_next(const mr_step *step, uint64_t begin, uint64_t end, mr_range *part)
 {
     *part = (mr_range){begin, end};
-    if (!step || !step->resumed)
+    if (begin >= end || !step || !step->resumed)
         return begin < end;
     size_t low = 0, high = step->left_count;
     while (low < high) { /* the first range that ends behind `begin` */
