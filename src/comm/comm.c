@@ -61,7 +61,8 @@ static mr_status find_node(mr_comm *comm, mr_error *error)
     MPI_Comm_size(node, &comm->node_size);
     comm->node_ranks = calloc((size_t)comm->node_size, sizeof *comm->node_ranks);
     comm->counts = calloc(2 * (size_t)comm->size, sizeof *comm->counts);
-    if (!comm->node_ranks || !comm->counts)
+    comm->sent = calloc((size_t)comm->size, sizeof *comm->sent);
+    if (!comm->node_ranks || !comm->counts || !comm->sent)
         mr_error_set(error, MR_NO_MEMORY, "out of memory: starting up");
     mr_status status = mr_comm_agree(comm, error);
     if (status == MR_OK)
@@ -105,6 +106,7 @@ void mr_comm_finish(mr_comm **comm)
     MPI_Finalize();
     free((*comm)->node_ranks);
     free((*comm)->counts);
+    free((*comm)->sent);
     free(*comm);
     *comm = NULL;
 }
@@ -137,6 +139,11 @@ const int *mr_comm_node_ranks(const mr_comm *comm)
 const char *mr_comm_host(const mr_comm *comm)
 {
     return comm->host;
+}
+
+const uint64_t *mr_comm_sent(const mr_comm *comm)
+{
+    return comm->sent;
 }
 
 void mr_comm_abort(mr_comm *comm, int code)

@@ -14,6 +14,7 @@ struct mr_comm {
     int rank, size;
     int node_rank, node_size;
     int *node_ranks;        /* the world ranks of this node, in order */
+    uint64_t *sent;         /* bytes of pages to each rank */
     int *counts;            /* two for each rank: room for a collective that takes lists of them */
     int threads_provided;   /* MPI_THREAD_... */
     struct mr_post *office; /* who waits for agreement serves it; NULL: there is none */

@@ -6,6 +6,7 @@
 #include "engine/dense.h"
 
 #include "base/memory.h"
+#include "base/span.h"
 #include "comm/dense.h"
 #include "comm/vector.h"
 #include "engine/step.h"
@@ -207,6 +208,7 @@ static mr_status merge_threads(mr_dense *dense)
     unsigned char **arrays = calloc(dense->threads, sizeof *arrays);
     if (!arrays)
         return mr_error_set(dense->job->error, MR_NO_MEMORY, "out of memory: dense results");
+    const mr_span_kind before = mr_span_begin(MR_SPAN_FOLD);
     for (unsigned i = 0; i < dense->threads; i++)
         if (dense->mine[i].used)
             arrays[count++] = dense->mine[i].accumulators;
@@ -215,6 +217,7 @@ static mr_status merge_threads(mr_dense *dense)
     for (; count > 1; count -= count / 2)
         merge_level(dense, arrays, count - count / 2, count / 2);
     dense->merged = arrays[0];
+    mr_span_end(before);
     free(arrays);
     return dense->merged ? MR_OK : MR_NO_MEMORY;
 }

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "engine/dense.h"
 #include "engine/map.h"
+#include "engine/seeing.h"
 #include "engine/step.h"
 #include "observe/crash.h"
 #include "observe/signals.h"
@@ -104,14 +105,22 @@ void mr_feed_serve(mr_worker *worker)
 
 void mr_feed_begin(mr_worker *worker, const mr_block *block)
 {
+    const mr_span_kind kind = worker->feed->kind;
     mr_out_begin_block(worker->self, block);
-    worker->busy -= mr_clock_now();
+    worker->began = mr_clock_now();
+    worker->before = mr_span_begin_at(kind ? kind : MR_SPAN_MAP, worker->began);
+    worker->at = block;
+    if (block)
+        mr_span_about(block->file, block->offset);
 }
 
 mr_status mr_feed_end(mr_worker *worker, mr_status status)
 {
     mr_out_self *self = worker->self;
-    worker->busy += mr_clock_now();
+    const double now = mr_clock_now();
+    mr_span_end_at(worker->before, now);
+    worker->busy += now - worker->began;
+    mr_worker_took(worker, now - worker->began);
     worker->calls++;
     if (status == MR_BAD_RECORD) /* there is no record of the input that could be set aside */
         status = MR_BAD_INPUT;
@@ -153,9 +162,11 @@ static mr_status take_a_unit(mr_worker *w, bool *found)
     *found = !atomic_load(&feed->pausing) && mr_work_take(&feed->work, &unit);
     if (!*found)
         return feed->idle ? feed->idle(w) : MR_OK;
+    mr_span_begin(feed->between);
     if (feed->every > 1 && unit % feed->every != 0)
         return MR_OK;
     w->units++;
+    w->unit = unit;
     MR_TRY(feed->run(w, unit));
     mr_feed_advance(feed, feed->unit_bytes);
     return MR_OK;
@@ -172,6 +183,7 @@ static mr_status work_on(mr_worker *w)
             continue;
         if (atomic_load(&feed->over))
             break;
+        mr_span_begin(MR_SPAN_WAIT);
         if (w->main)
             look_for_work(feed);
         else
@@ -216,6 +228,8 @@ static mr_status open_out(mr_worker *w)
                          omp_get_thread_num(), omp_get_num_threads(), &w->error));
     w->self->state = job->state;
     w->self->context = feed->context;
+    if (job->slowest)
+        w->slowest = calloc(1, sizeof *w->slowest);
     if (feed->app->key == MR_KEY_DENSE)
         MR_TRY(open_dense(w));
     if (feed->shuffle)
@@ -245,7 +259,10 @@ static void close_out(mr_worker *w)
     job->report.busy += w->busy;
     job->report.blocks += w->calls;
     job->report.splits += w->units;
+    if (w->slowest)
+        mr_slowest_merge(job->slowest, w->slowest);
     pthread_mutex_unlock(&feed->lock);
+    free(w->slowest);
     if (w->self)
         mr_emitter_destroy(&w->self->emitter);
     mr_out_destroy(&w->self);
@@ -266,6 +283,8 @@ static void run_worker(mr_feed *feed)
 {
     mr_worker w = {.feed = feed, .main = omp_get_thread_num() == 0};
     mr_crash_thread_begin(omp_get_thread_num(), &w.block);
+    mr_span_thread((unsigned)omp_get_thread_num());
+    const mr_span_kind before = mr_span_begin(feed->between);
     mr_status status = open_out(&w);
     if (status == MR_OK && feed->open)
         status = feed->open(&w);
@@ -279,12 +298,14 @@ static void run_worker(mr_feed *feed)
         feed->close(&w);
     close_out(&w);
     /* Other ranks may be waiting for an answer: the main thread stays until the last one leaves. */
+    mr_span_begin(w.main ? MR_SPAN_WAIT : MR_SPAN_NONE);
     if (!w.main)
         atomic_fetch_sub(&feed->at_work, 1);
     while (w.main && atomic_load(&feed->at_work) > 0) {
         serve(feed);
         mr_clock_nap(PAUSE);
     }
+    mr_span_end(before);
     mr_crash_thread_end();
 }
 
@@ -295,6 +316,8 @@ static void wait_for_others(mr_feed *feed)
     if (feed->error.code != MR_OK)
         mr_steal_stop(feed->stealing);
     bool idle = false, arrived = feed->shuffle == NULL;
+    const double since = mr_clock_now();
+    const mr_span_kind before = mr_span_begin_at(MR_SPAN_WAIT, since);
     while (!idle || !arrived) {
         idle = idle || mr_steal_end(feed->stealing);
         arrived = arrived || mr_shuffle_end(feed->shuffle, &error);
@@ -305,6 +328,9 @@ static void wait_for_others(mr_feed *feed)
         else if (!idle)
             mr_clock_nap(PAUSE);
     }
+    const double now = mr_clock_now();
+    mr_span_end_at(before, now);
+    mr_span_met(now - since);
     if (error.code != MR_OK)
         fail(feed, &error);
 }

@@ -8,6 +8,7 @@
 #ifndef MR_ENGINE_FEED_H
 #define MR_ENGINE_FEED_H
 
+#include "base/span.h"
 #include "comm/steal.h"
 #include "engine/job.h"
 #include "engine/shuffle.h"
@@ -40,8 +41,12 @@ typedef struct mr_worker {
     mr_block block; /* what the kernel is at: for crashes */
     mr_error error;
     double busy, reduced;
-    uint64_t calls; /* of kernels */
-    uint64_t units;
+    const mr_block *at; /* the kernel; NULL: no block */
+    double began;
+    mr_span_kind before;  /* what the thread was at then */
+    uint64_t calls;       /* of kernels */
+    uint64_t units, unit; /* how many; which one */
+    mr_slowest *slowest;  /* blocks of this thread; NULL: nobody wants to know */
     bool main;
     void *own; /* of who feeds */
 } mr_worker;
@@ -58,6 +63,8 @@ struct mr_feed {
     bool steal;           /* units may be done by any rank */
     uint64_t every;       /* of every so many units only the first is run; 0: all are */
     uint64_t unit_bytes;  /* for the progress line */
+    mr_span_kind kind;    /* what kernels are; 0: mapping */
+    mr_span_kind between; /* what a thread with a unit is at outside of its kernels */
     struct mr_step *step; /* saves the work (engine/step.h); NULL: it is done in one go */
     /* Each thread: before its first unit, for each unit, when there is none left for now (may be
      * NULL), and at its end, also after errors. */

@@ -167,12 +167,15 @@ static mr_status run_piece(mr_worker *w, size_t file)
 /* Takes blocks from a stream until it ends, as other threads may do at the same time. */
 static mr_status run_stream(mr_worker *w, mr_stream *stream)
 {
+    const mr_plan *plan = state_of(w)->plan;
+    mr_span_begin(w->feed->between);
     while (!mr_feed_stopped(w->feed) && !mr_feed_pausing(w->feed)) {
         mr_reading reading = mr_reader_stream(reader_of(w), stream, &w->block, &w->error);
         if (reading == MR_READING_ERROR)
             return w->error.code;
         if (reading == MR_READING_END)
             return MR_OK;
+        w->unit = plan->starts[w->block.file_index] / plan->block;
         MR_TRY(run_block(w));
         mr_feed_serve(w);
     }
@@ -386,6 +389,7 @@ mr_status mr_map_input(mr_feed *feed, const mr_plan *plan, mr_records records,
     feed->share = mr_feed_share(feed->job, plan->splits);
     feed->steal = true;
     feed->unit_bytes = plan->block;
+    feed->between = MR_SPAN_READ;
     feed->open = open_reader;
     feed->run = run_split;
     feed->idle = help_streams;

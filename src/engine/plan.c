@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/slurm.h"
+#include "base/span.h"
 #include "engine/checkpoint.h"
 #include "input/sheet.h"
 #include "observe/note.h"
@@ -22,9 +23,11 @@ mr_status mr_plan_make(mr_job *job, const char *const *paths, size_t count, mr_w
     size_t size = 0;
     bool root = mr_comm_rank(job->comm) == 0;
     *plan = NULL;
+    const mr_span_kind before = mr_span_begin(MR_SPAN_READ);
     if (root &&
         mr_plan_create(plan, paths, count, job->settings->block, wanted, job->error) == MR_OK)
         mr_plan_pack(*plan, &bytes, &size, job->error);
+    mr_span_end(before);
     mr_status status = mr_comm_agree(job->comm, job->error);
     if (status == MR_OK)
         status = mr_comm_broadcast(job->comm, &bytes, &size, job->error);

@@ -4,6 +4,7 @@
 #include <mapred/driver.h>
 
 #include "base/clock.h"
+#include "base/span.h"
 #include "engine/bad.h"
 #include "engine/feed.h"
 #include "engine/map.h"
@@ -237,12 +238,14 @@ mr_status mr_step_save(mr_step *step, mr_feed *feed)
     mr_keep_wish wish;
     double start = mr_clock_now();
     MR_TRY(mr_checkpoint_ask(job, &wish));
+    mr_span_kind before = mr_span_begin(MR_SPAN_CHECKPOINT);
     put(step, feed);
     mr_status status = mr_comm_agree(job->comm, job->error);
     if (status == MR_OK)
         status = mr_checkpoint_save(job, wish);
     if (status == MR_OK && step->calls.again)
         status = step->calls.again(step);
+    mr_span_end(before);
     job->report.checkpoint_seconds += mr_clock_now() - start;
     return status;
 }

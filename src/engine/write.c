@@ -2,6 +2,7 @@
  * engine/write.c: rows to files. Buckets are formatted in waves that fit in memory, and each piece
  * of text is written at its place, from all threads and ranks at once.
  */
+#include "base/span.h"
 #include "engine/columns.h"
 #include "engine/waves.h"
 
@@ -164,8 +165,8 @@ static mr_status write_result(mr_result *result, const mr_commit *commit, mr_err
     return share_path_and_write(result, commit, error);
 }
 
-mr_status mr_rows_write(mr_rows *rows, mr_job *job, const mr_target *target,
-                        const mr_commit *commit, bool plain, mr_error *error)
+static mr_status decide_and_write(mr_rows *rows, mr_job *job, const mr_target *target,
+                                  const mr_commit *commit, bool plain, mr_error *error)
 {
     mr_result result;
     if (mr_format_is_typed(target->format))
@@ -174,5 +175,14 @@ mr_status mr_rows_write(mr_rows *rows, mr_job *job, const mr_target *target,
     if (status == MR_OK)
         status = write_result(&result, commit, error);
     mr_result_free(&result);
+    return status;
+}
+
+mr_status mr_rows_write(mr_rows *rows, mr_job *job, const mr_target *target,
+                        const mr_commit *commit, bool plain, mr_error *error)
+{
+    const mr_span_kind before = mr_span_begin(MR_SPAN_WRITE);
+    mr_status status = decide_and_write(rows, job, target, commit, plain, error);
+    mr_span_end(before);
     return status;
 }

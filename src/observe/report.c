@@ -105,6 +105,16 @@ static json_t *seconds_of(const mr_rank_report *rank, bool *ok)
     return seconds;
 }
 
+/* What threads were at, as far as they were at anything of this kind. */
+static json_t *spent_of(const mr_rank_report *rank, bool *ok)
+{
+    json_t *spent = json_object();
+    for (int kind = MR_SPAN_NONE + 1; kind < MR_SPAN_KINDS; kind++)
+        if (rank->spent[kind] > 0)
+            put(spent, mr_span_name((mr_span_kind)kind), real_of(rank->spent[kind]), ok);
+    return spent;
+}
+
 static json_t *rank_of(const mr_rank_report *rank, int number, bool *ok)
 {
     char host[sizeof rank->host + 1];
@@ -115,6 +125,8 @@ static json_t *rank_of(const mr_rank_report *rank, int number, bool *ok)
     put(object, "seconds", seconds_of(rank, ok), ok);
     put(object, "busy", real_of(rank->busy), ok);
     put(object, "reduce", real_of(rank->reduce), ok);
+    put(object, "cpu", real_of(rank->cpu), ok);
+    put(object, "spent", spent_of(rank, ok), ok);
     for (size_t i = 0; i < FIELDS; i++)
         put(object, fields[i].name, count_of(field(rank, fields[i].offset)), ok);
     return object;
@@ -295,6 +307,8 @@ static char *compose(const mr_job_report *report)
     put(root, "hot_keys", hot_of(report, &ok), &ok);
     put(root, "bad_count", count_of(report->bad_count), &ok);
     put_parts(root, report, &ok);
+    if (report->seen)
+        ok = mr_seen_put(root, report->seen, report->rank_count) && ok;
     put(root, "ranks", ranks_of(report, &ok), &ok);
     char *text = ok ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(root);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/span.h"
 #include "observe/crash.h"
 
 #include <string.h>
@@ -286,6 +287,7 @@ static void wait_for_tasks(mr_fork *fork)
 {
     fork_run *run = fork->run;
     double start = mr_clock_now();
+    const mr_span_kind before = mr_span_begin_at(MR_SPAN_WAIT, start);
     atomic_fetch_add(&run->idle, 1);
     while (!has_something(fork)) {
         double until = run->ranks > 1 ? mr_fork_ask(fork) : MR_POST_NEVER;
@@ -296,6 +298,7 @@ static void wait_for_tasks(mr_fork *fork)
         sign(&run->signs.wanted, 0);
     fork->served = mr_clock_now(); /* what came is worked on a little before it goes on */
     fork->idle += fork->served - start;
+    mr_span_end_at(before, fork->served);
 }
 
 static size_t add(char *text, size_t size, const char *what)
@@ -342,6 +345,8 @@ void mr_fork_work(void *context, unsigned thread)
     mr_fork *fork = run->hands[thread];
     fork->poll_tasks = 1;
     mr_crash_thread_work(describe, fork);
+    mr_span_thread(thread);
+    const mr_span_kind before = mr_span_begin(MR_SPAN_TASK);
     while (!is_over(run)) {
         fork_node *node = next_task(fork);
         if (!node) {
@@ -352,5 +357,6 @@ void mr_fork_work(void *context, unsigned thread)
         if (run->ranks > 1)
             look_now_and_then(fork);
     }
+    mr_span_end(before);
     mr_crash_thread_work(NULL, NULL);
 }

@@ -4,6 +4,7 @@
  */
 #include "tasks/pipeline_internal.h"
 
+#include "base/span.h"
 #include "engine/job.h"
 #include "observe/crash.h"
 #include "observe/signals.h"
@@ -241,6 +242,7 @@ static void work(void *context, unsigned thread)
 {
     pipeline *p = context;
     pipe_seat *seat = mr_pipeline_seat_new(p, thread, 0);
+    mr_span_thread(thread);
     if (!seat)
         return;
     if (p->rank != 0)

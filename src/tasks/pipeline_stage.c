@@ -4,6 +4,7 @@
  */
 #include "tasks/pipeline_internal.h"
 
+#include "base/span.h"
 #include "observe/crash.h"
 
 #include <stdarg.h>
@@ -432,10 +433,13 @@ bool mr_pipeline_run_stage(pipe_seat *seat, pipe_batch *batch, pipe_page **page,
         return false;
     begin(stage, batch);
     const double start = mr_clock_now();
+    const mr_span_kind before = mr_span_begin_at(MR_SPAN_TASK, start);
     const mr_status status = run_all(stage);
+    const double end = mr_clock_now();
+    mr_span_end_at(before, end);
     const uint64_t items =
         stage->item - (stage->plan->kind == MR_STAGE_IN_ORDER ? stage->came : batch->first);
-    count_up(stage, items, mr_clock_now() - start);
+    count_up(stage, items, end - start);
     mr_crash_thread_work(NULL, NULL);
     const bool is_good = judge(stage, status);
     *page = stage->page;
@@ -477,8 +481,11 @@ void mr_pipeline_run_source(pipe_seat *seat)
     const double start = stage->since;
     if (!mr_pipeline_keep_load(seat, stage))
         return;
+    const mr_span_kind before = mr_span_begin_at(MR_SPAN_TASK, start);
     const mr_status status = run_all_of_source(stage);
-    stage->counts.busy = mr_clock_now() - start - stage->away;
+    const double end = mr_clock_now();
+    mr_span_end_at(before, end);
+    stage->counts.busy = end - start - stage->away;
     stage->counts.waited = stage->away;
     stage->counts.out += (int64_t)stage->page->count;
     mr_crash_thread_work(NULL, NULL);

@@ -5,6 +5,7 @@
 #include "tasks/pool.h"
 
 #include "base/clock.h"
+#include "base/span.h"
 #include "observe/crash.h"
 
 #include <stdio.h>
@@ -368,7 +369,8 @@ static void work(void *context, unsigned thread)
 {
     mr_worker *worker = context;
     mr_pool *pool = worker->pool;
-    (void)thread;
+    mr_span_thread(thread);
+    mr_span_begin(MR_SPAN_TASK);
     worker->self = pthread_self();
     atomic_store(&worker->has_self, true);
     mr_crash_thread_work(describe, worker);

@@ -176,7 +176,7 @@ static void check_rank(const json_t *rank, int number)
     char host[16];
     int base = 1000 * (number + 1);
     snprintf(host, sizeof host, "node%d", number);
-    CU_ASSERT_EQUAL(json_object_size(rank), 5 + sizeof counts / sizeof *counts);
+    CU_ASSERT_EQUAL(json_object_size(rank), 7 + sizeof counts / sizeof *counts);
     CU_ASSERT_EQUAL(integer(rank, "rank"), number);
     CU_ASSERT_STRING_EQUAL(string(rank, "host"), host);
     CU_ASSERT_EQUAL(real(rank, "busy"), base + 0.5);
