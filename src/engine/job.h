@@ -78,6 +78,7 @@ struct mr_job {
     struct mr_loop *loops;            /* of the driver; the one begun last */
     double unsaved;                   /* seconds of pieces that were not worth it */
     atomic_int saves; /* pieces under way that save what they have before a stop, and see to it */
+    struct mr_bad *bad;               /* records set aside */
 };
 
 /*
