@@ -54,6 +54,11 @@ const mr_command mr_commands[] = {
      "The job keeps checkpoints, beside its output or where --checkpoint says.\n",
      mr_command_submit, false},
     {"doctor", "", "look this installation and machine over", "", mr_command_doctor, false},
+    {"report", "FILE.json [-o PAGE.html]", "make a page to look at of what --report wrote",
+     "  -o PAGE.html  where it goes; default: standard output\n"
+     "The page is one file that needs no network: time, balance, exchange, memory, the slowest\n"
+     "blocks, hot keys, and what to try next. FILE.json may be - (standard input).\n",
+     mr_command_report, false},
     {.name = NULL},
 };
 

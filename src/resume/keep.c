@@ -6,6 +6,7 @@
 #include "comm/vector.h"
 #include "observe/note.h"
 #include "observe/signals.h"
+#include "resume/journal.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -96,10 +97,10 @@ static bool exists(const mr_keep *keep, const char *name)
     return access(path, F_OK) == 0;
 }
 
-/* All manifests and data; what they were of is over. */
+/* All manifests, data and journals; what they were of is over. */
 static void clear(const mr_keep *keep)
 {
-    static const char *const ours[] = {MR_MANIFEST, MR_KEEP_DATA, DONE};
+    static const char *const ours[] = {MR_MANIFEST, MR_KEEP_DATA, MR_JOURNAL, DONE};
     DIR *folder = opendir(keep->folder);
     for (struct dirent *at; folder && (at = readdir(folder));)
         for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
@@ -287,7 +288,8 @@ mr_status mr_keep_finish(mr_keep *keep, mr_error *error)
     DIR *folder = opendir(keep->folder);
     for (struct dirent *at; folder && (at = readdir(folder));)
         if (strncmp(at->d_name, MR_MANIFEST, sizeof MR_MANIFEST - 1) == 0 ||
-            strncmp(at->d_name, MR_KEEP_DATA, sizeof MR_KEEP_DATA - 1) == 0)
+            strncmp(at->d_name, MR_KEEP_DATA, sizeof MR_KEEP_DATA - 1) == 0 ||
+            strncmp(at->d_name, MR_JOURNAL, sizeof MR_JOURNAL - 1) == 0)
             unlinkat(dirfd(folder), at->d_name, 0);
     if (folder)
         closedir(folder);
