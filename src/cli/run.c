@@ -106,6 +106,7 @@ static mr_status run(mr_call *call, bool dry_run, mr_error *error)
     call->is_started = true;
     mr_signals_install();
     mr_status status = mr_comm_start(&comm, error);
+    call->has_met = comm != NULL;
     if (status == MR_OK) {
         call->rank = mr_comm_rank(comm);
         status = run_on_ranks(call, comm, dry_run, error);

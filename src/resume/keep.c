@@ -117,11 +117,28 @@ typedef struct findings {
     bool done;
 } findings;
 
+/* A job has ended well here: whether it was this one, and its result is there still. */
+static mr_status look_at_end(const mr_keep *keep, const mr_keep_plan *plan, bool *done,
+                             mr_error *error)
+{
+    char path[MR_KEEP_PATH];
+    size_t size;
+    int cause;
+    snprintf(path, sizeof path, "%s/" DONE, keep->folder);
+    char *facts = mr_keep_slurp(path, &size, &cause);
+    if (facts)
+        compare_facts(keep, facts, error);
+    *done = facts && (!plan->result || access(plan->result, F_OK) == 0);
+    free(facts);
+    return error->code;
+}
+
 static mr_status look(mr_keep *keep, const mr_keep_plan *plan, findings *found, mr_error *error)
 {
     MR_TRY(lock_folder(keep, error));
     MR_TRY(mr_keep_list(keep, &found->numbers, &found->count, error));
-    found->done = exists(keep, DONE);
+    if (plan->resume && exists(keep, DONE))
+        MR_TRY(look_at_end(keep, plan, &found->done, error));
     if (plan->resume && (found->count > 0 || found->done))
         return MR_OK;
     if (found->count > 0 && !plan->overwrite)
@@ -131,7 +148,6 @@ static mr_status look(mr_keep *keep, const mr_keep_plan *plan, findings *found, 
                             keep->folder);
     clear(keep);
     found->count = 0;
-    found->done = false;
     return MR_OK;
 }
 

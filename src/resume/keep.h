@@ -35,6 +35,7 @@ typedef struct mr_keep_plan {
     bool resume, overwrite, quiet;
     double ends;         /* when the job will be killed, in seconds since 1970; 0: nobody knows */
     const char *command; /* JSON: what was started */
+    const char *result;  /* what a job that ends well leaves: without it there was none; or NULL */
     const mr_keep_fact *facts; /* rank 0's count */
     size_t fact_count;
 } mr_keep_plan;
