@@ -39,7 +39,6 @@ typedef struct mr_rank_report {
     uint64_t checkpoints; /* generations that this job has saved */
     uint64_t checkpoint_bytes;
     double checkpoint_seconds; /* that the job stood still for them */
-    uint64_t node_cpus;        /* that the job may use on this node */
 } mr_rank_report;
 
 /* A key that many pairs of a set have. */
