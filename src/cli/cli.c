@@ -69,6 +69,11 @@ const mr_command mr_commands[] = {
      "to standard output: rows, or pairs. gdb --args mapred replay DIR --block K\n",
      mr_command_replay, false},
     {"doctor", "", "look this installation and machine over", "", mr_command_doctor, false},
+    {"report", "FILE.json [-o PAGE.html]", "make a page to look at of what --report wrote",
+     "  -o PAGE.html  where it goes; default: standard output\n"
+     "The page is one file that needs no network: time, balance, exchange, memory, the slowest\n"
+     "blocks, hot keys, and what to try next. FILE.json may be - (standard input).\n",
+     mr_command_report, false},
     {.name = NULL},
 };
 
@@ -131,11 +136,17 @@ static mr_status flush(mr_call *call, mr_error *error)
                         strerror(errno));
 }
 
+/* Most of what goes wrong before the ranks meet does so on all of them; this does not. */
+static bool is_alone_with(const mr_call *call, mr_status status)
+{
+    return !call->has_met && status == MR_NO_MEMORY;
+}
+
 void mr_call_tell(mr_call *call, const mr_error *error)
 {
     if (error->code == MR_OK || call->is_told)
         return;
-    if (call->rank == 0)
+    if (call->rank == 0 || is_alone_with(call, error->code))
         fprintf(stderr, "mapred: %s\n", error->text);
     call->is_told = true;
 }
@@ -184,5 +195,5 @@ int mr_cli_main(int argc, char **argv)
     if (mr_stray_count() > 0) /* a thread that is still in a kernel: nothing more may be undone */
         end_around_strays(&call, status);
     /* Without MPI nothing keeps a failed rank from ending rank 0 before it has told why. */
-    return call.rank == 0 || call.is_started ? (int)status : 0;
+    return call.rank == 0 || call.is_started || is_alone_with(&call, status) ? (int)status : 0;
 }

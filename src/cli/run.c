@@ -108,6 +108,7 @@ mr_status mr_call_run(mr_call *call, mr_settings_change *change, const void *con
     call->is_started = true;
     mr_signals_install();
     mr_status status = mr_comm_start(&comm, error);
+    call->has_met = comm != NULL;
     if (status == MR_OK) {
         call->rank = mr_comm_rank(comm);
         status = run_on_ranks(call, comm, change, context, error);
