@@ -57,7 +57,7 @@ struct mr_job {
     char *names[MR_JOB_COUNTERS]; /* of counters, where the job has to keep them itself */
     int name_count;
     double start;
-    double seconds;        /* from then to the end, once it is there */
+    double seconds; /* from then to the end, once it is there */
     mr_report_part *parts; /* rank 0 */
     int part_count;
     uint64_t rows, bytes;            /* of the whole result, on all ranks */
@@ -77,8 +77,8 @@ struct mr_job {
     bool steps_are_plain;             /* their kernels do more than make a set: none is saved */
     struct mr_loop *loops;            /* of the driver; the one begun last */
     double unsaved;                   /* seconds of pieces that were not worth it */
-    atomic_int saves; /* pieces under way that save what they have before a stop, and see to it */
     struct mr_bad *bad;               /* records set aside */
+    atomic_int saves; /* pieces under way that save what they have before a stop, and see to it */
 };
 
 /*

@@ -192,7 +192,7 @@ class Bad(drive.Case):
                                  if w not in bad) + "\n"
                 self.write("good", good)
                 want = self.good([app, "good"])
-                for block in (1, 8, 64):
+                for block in (1, 64):
                     got = self.good([app, "x", "--skip-bad", 2, "--block", block], ranks)
                     self.same(got, want, (app, block, ranks))
 
