@@ -7,6 +7,7 @@
 #include "comm/post_internal.h"
 
 #include "base/clock.h"
+#include "base/flight.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -111,7 +112,9 @@ static mr_status wait_on(mr_post *post, waiter *w)
 
 static mr_status wait(mr_post *post, waiter *w)
 {
+    mr_flight_wait_begin();
     mr_status status = wait_on(post, w);
+    mr_flight_wait_end();
     if (w->has_watched)
         mr_post_wake_postman(post);
     return status;

@@ -5,6 +5,7 @@
 #include "engine/feed.h"
 
 #include "base/clock.h"
+#include "base/flight.h"
 #include "base/memory.h"
 #include "engine/dense.h"
 #include "observe/crash.h"
@@ -78,6 +79,7 @@ void mr_feed_serve(mr_worker *worker)
 void mr_feed_begin(mr_worker *worker, const mr_block *block)
 {
     mr_out_begin_block(worker->self, block);
+    mr_flight_kernel_begin(block, worker->split);
     worker->busy -= mr_clock_now();
 }
 
@@ -86,6 +88,7 @@ mr_status mr_feed_end(mr_worker *worker, mr_status status)
     mr_out_self *self = worker->self;
     worker->busy += mr_clock_now();
     worker->calls++;
+    mr_flight_kernel_end();
     if (status != MR_OK && self->error.code == MR_OK)
         mr_out_fail(&self->out, status, "kernel failed: %s", worker->feed->app->name);
     mr_out_end_block(self);
@@ -94,6 +97,14 @@ mr_status mr_feed_end(mr_worker *worker, mr_status status)
     if (self->error.code != MR_OK)
         worker->error = self->error;
     return self->error.code;
+}
+
+/* What others have is waited for: nobody is to think that this rank hangs. */
+static void nap_for_others(void)
+{
+    mr_flight_wait_begin();
+    mr_clock_nap(PAUSE);
+    mr_flight_wait_end();
 }
 
 /* The main thread, when there is nothing left to take: asks others; says when this rank is done. */
@@ -113,7 +124,7 @@ static void look_for_work(mr_feed *feed)
     else if (state == MR_STEAL_NOTHING)
         atomic_store(&feed->over, true);
     else
-        mr_clock_nap(PAUSE);
+        nap_for_others();
 }
 
 static mr_status take_a_unit(mr_worker *w, bool *found)
@@ -145,7 +156,7 @@ static mr_status work_on(mr_worker *w)
         if (w->main)
             look_for_work(feed);
         else
-            mr_clock_nap(PAUSE);
+            nap_for_others();
     }
     return MR_OK;
 }
@@ -234,8 +245,15 @@ static mr_status flush(mr_worker *w)
 
 static void run_worker(mr_feed *feed)
 {
-    mr_worker w = {.feed = feed, .main = omp_get_thread_num() == 0};
-    mr_crash_thread_begin(omp_get_thread_num(), &w.block);
+    mr_worker w = {.feed = feed,
+                   .main = omp_get_thread_num() == 0,
+                   .block = &w.spare,
+                   .split = MR_FLIGHT_NO_NUMBER};
+    mr_flight_thread *place = mr_flight_thread_begin(omp_get_thread_num());
+    if (place)
+        w.block = &place->block;
+    *w.block = (mr_block){.data = NULL};
+    mr_crash_thread_begin(omp_get_thread_num(), w.block);
     mr_status status = open_out(&w);
     if (status == MR_OK && feed->open)
         status = feed->open(&w);
@@ -253,9 +271,11 @@ static void run_worker(mr_feed *feed)
         atomic_fetch_sub(&feed->at_work, 1);
     while (w.main && atomic_load(&feed->at_work) > 0) {
         serve(feed);
-        mr_clock_nap(PAUSE);
+        nap_for_others();
     }
     mr_crash_thread_end();
+    w.block->data = NULL;
+    mr_flight_thread_end();
 }
 
 /* Until all ranks are done and every page has arrived. */
@@ -265,6 +285,7 @@ static void wait_for_others(mr_feed *feed)
     if (feed->error.code != MR_OK)
         mr_steal_stop(feed->stealing);
     bool idle = false, arrived = feed->shuffle == NULL;
+    mr_flight_wait_begin();
     while (!idle || !arrived) {
         idle = idle || mr_steal_end(feed->stealing);
         arrived = arrived || mr_shuffle_end(feed->shuffle, &error);
@@ -274,6 +295,7 @@ static void wait_for_others(mr_feed *feed)
         else if (!idle)
             mr_clock_nap(PAUSE);
     }
+    mr_flight_wait_end();
     if (error.code != MR_OK)
         fail(feed, &error);
 }
@@ -288,6 +310,7 @@ mr_range mr_feed_share(const mr_job *job, uint64_t count)
 mr_status mr_feed_run(mr_feed *feed)
 {
     mr_job *job = feed->job;
+    const char *before = mr_flight_phase(feed->phase ? feed->phase : "feed");
     pthread_mutex_init(&feed->lock, NULL);
     mr_work_start(&feed->work, feed->share);
     mr_steal_create(&feed->stealing, job->comm, give_work, feed, job->error);
@@ -308,5 +331,6 @@ mr_status mr_feed_run(mr_feed *feed)
     mr_steal_destroy(&feed->stealing);
     mr_work_end(&feed->work);
     pthread_mutex_destroy(&feed->lock);
+    mr_flight_phase(before);
     return status;
 }

@@ -6,10 +6,12 @@
 #include "engine/job.h"
 
 #include "base/clock.h"
+#include "base/flight.h"
 #include "base/memory.h"
 #include "comm/post.h"
 #include "engine/dense.h"
 #include "observe/crash.h"
+#include "observe/guard.h"
 #include "observe/signals.h"
 
 #include <errno.h>
@@ -169,6 +171,7 @@ mr_status mr_job_output_try(mr_job *job)
 static mr_status commit_output(mr_job *job)
 {
     char summary[1024];
+    mr_flight_phase("commit");
     snprintf(summary, sizeof summary,
              "{\"app\": \"%s\", \"version\": \"%s\", \"rows\": %llu, \"bytes\": %llu}\n",
              job->app.name, MR_VERSION, (unsigned long long)job->rows,
@@ -194,6 +197,10 @@ mr_status mr_job_begin(mr_job *job)
     job->start = mr_clock_now();
     mr_crash_install(mr_comm_rank(job->comm), mr_comm_host(job->comm), job->app.name);
     mr_signals_install();
+    mr_flight *flight = mr_flight_here();
+    snprintf(flight->app, sizeof flight->app, "%s", job->app.name);
+    flight->can_resume = job->settings->checkpoint != NULL;
+    mr_guard_watch(job->settings->watchdog);
     /* What these tell is also told by the call that failed. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);

@@ -5,6 +5,7 @@
  */
 #include "engine/map.h"
 
+#include "base/flight.h"
 #include "input/grid.h"
 
 #include <stdlib.h>
@@ -47,9 +48,9 @@ static mr_gridder *gridder_of(const mr_worker *w)
 
 static mr_status run_kernel(mr_worker *w)
 {
-    mr_feed_begin(w, &w->block);
-    mr_status status = mr_feed_end(w, state_of(w)->kernel(&w->self->out, &w->block));
-    w->block.data = NULL;
+    mr_feed_begin(w, w->block);
+    mr_status status = mr_feed_end(w, state_of(w)->kernel(&w->self->out, w->block));
+    w->block->data = NULL;
     return status;
 }
 
@@ -58,8 +59,8 @@ static mr_status run_block(mr_worker *w)
 {
     if (!gridder_of(w))
         return run_kernel(w);
-    MR_TRY(mr_gridder_parse(gridder_of(w), &w->block, &w->error));
-    return w->block.grid ? run_kernel(w) : MR_OK;
+    MR_TRY(mr_gridder_parse(gridder_of(w), w->block, &w->error));
+    return w->block->grid ? run_kernel(w) : MR_OK;
 }
 
 /* The piece of a dataset that the reader has met. */
@@ -67,19 +68,31 @@ static mr_status run_piece(mr_worker *w, size_t file)
 {
     uint64_t begin, end;
     mr_reader_piece(reader_of(w), &begin, &end);
-    MR_TRY(mr_gridder_read(gridder_of(w), file, begin, end, &w->block, &w->error));
-    return w->block.grid ? run_kernel(w) : MR_OK;
+    MR_TRY(mr_gridder_read(gridder_of(w), file, begin, end, w->block, &w->error));
+    return w->block->grid ? run_kernel(w) : MR_OK;
+}
+
+/* The number that a block goes by: of the split that its first byte is in, or that its stream is
+ * read for. `mapred replay --block` takes it. */
+static uint64_t split_of_stream(const mr_worker *w)
+{
+    const mr_plan *plan = state_of(w)->plan;
+    const uint64_t file = w->block->file_index;
+    if (plan->files[file].kind == MR_FILE_STREAM)
+        return MR_FLIGHT_NO_NUMBER;
+    return plan->starts[file] / plan->block;
 }
 
 /* Takes blocks from a stream until it ends, as other threads may do at the same time. */
 static mr_status run_stream(mr_worker *w, mr_stream *stream)
 {
     while (!mr_feed_stopped(w->feed)) {
-        mr_reading reading = mr_reader_stream(reader_of(w), stream, &w->block, &w->error);
+        mr_reading reading = mr_reader_stream(reader_of(w), stream, w->block, &w->error);
         if (reading == MR_READING_ERROR)
             return w->error.code;
         if (reading == MR_READING_END)
             return MR_OK;
+        w->split = split_of_stream(w);
         MR_TRY(run_block(w));
         mr_feed_serve(w);
     }
@@ -129,11 +142,12 @@ static mr_status run_split(mr_worker *w, uint64_t split)
     for (;;) {
         size_t file;
         mr_stream *stream;
-        mr_reading reading = mr_reader_next(reader, &w->block, &file, &w->error);
+        mr_reading reading = mr_reader_next(reader, w->block, &file, &w->error);
         if (reading == MR_READING_END)
             break;
         if (reading == MR_READING_ERROR)
             return w->error.code;
+        w->split = split;
         if (reading == MR_READING_BLOCK) {
             MR_TRY(run_block(w));
         } else if (reading == MR_READING_NUMBERS) {

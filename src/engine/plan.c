@@ -3,6 +3,7 @@
  * it to who wants to know.
  */
 #include "base/clock.h"
+#include "base/flight.h"
 #include "base/memory.h"
 #include "engine/job.h"
 #include "input/sheet.h"
@@ -17,6 +18,7 @@ mr_status mr_plan_make(mr_job *job, const char *const *paths, size_t count, mr_w
                        mr_plan **plan)
 {
     double start = mr_clock_now();
+    const char *before = mr_flight_phase("plan");
     void *bytes = NULL;
     size_t size = 0;
     bool root = mr_comm_rank(job->comm) == 0;
@@ -35,6 +37,7 @@ mr_status mr_plan_make(mr_job *job, const char *const *paths, size_t count, mr_w
     if (status != MR_OK)
         mr_plan_destroy(plan);
     job->report.seconds[MR_PHASE_PLAN] += mr_clock_now() - start;
+    mr_flight_phase(before);
     return status;
 }
 

@@ -2,6 +2,8 @@
  * global. */
 #include "observe/signals.h"
 
+#include "base/flight.h"
+
 #include <signal.h>
 #include <unistd.h>
 
@@ -14,6 +16,7 @@ static void note(int signal_number)
     if (came)
         _exit(MR_INTERRUPTED);
     came = signal_number;
+    atomic_store(&mr_flight_here()->is_stopping, true);
 }
 
 static void set_all(void (*handler)(int))
