@@ -46,6 +46,8 @@ typedef struct mr_settings {
     bool verify;
     bool quiet;
     bool verbose;
+    int argument_count;     /* of the command line: the app's name and what stands behind it */
+    char *const *arguments; /* NULL: there was none */
 } mr_settings;
 
 #endif

@@ -85,6 +85,8 @@ static mr_status run_on_ranks(const mr_call *call, mr_comm *comm, bool dry_run, 
         goto out;
     if (dry_run)
         ready.request.settings.dry_run = true;
+    ready.request.settings.argument_count = call->count;
+    ready.request.settings.arguments = call->arguments;
     status = mr_run_main(comm, mr_plugin_app(ready.plugin), ready.state, &ready.request.settings,
                          ready.request.inputs, ready.request.input_count, error);
 out:

@@ -3,7 +3,7 @@
  * share of the node, its output, its report. All ranks walk through it together; each step ends in
  * agreement.
  */
-#include "engine/job.h"
+#include "engine/checkpoint.h"
 
 #include "base/clock.h"
 #include "base/flight.h"
@@ -206,6 +206,9 @@ mr_status mr_job_begin(mr_job *job)
     signal(SIGXFSZ, SIG_IGN);
     MR_TRY(take_share(job));
     MR_TRY(set_up(job));
+    MR_TRY(mr_checkpoint_open(job, &job->done));
+    if (job->done)
+        return MR_OK;
     MR_TRY(check_target(job));
     return check_scratch(job);
 }
@@ -239,8 +242,9 @@ mr_status mr_job_finish(mr_job *job, mr_status status)
     mr_post_close(&job->post);
     if (status == MR_OK && job->written)
         status = mr_job_timed(job, MR_PHASE_WRITE, commit_output);
-    if (status == MR_OK && !job->settings->dry_run)
+    if (status == MR_OK && !job->settings->dry_run && !job->done)
         status = mr_job_tell(job);
+    status = mr_checkpoint_close(job, status);
     end_job(job);
     return status;
 }

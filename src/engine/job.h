@@ -27,7 +27,8 @@ typedef struct mr_inputs {
 
 struct mr_job {
     mr_comm *comm;
-    mr_app app; /* the job's copy: `setup` may change it */
+    const mr_app *descriptor; /* the plugin's own */
+    mr_app app;               /* the job's copy: `setup` may change it */
     void *state;
     const mr_settings *settings;
     const char *const *inputs;
@@ -44,6 +45,7 @@ struct mr_job {
     mr_target target;
     mr_commit *commit; /* rank 0 */
     bool written;      /* the job's own output: all that is missing is the commit */
+    bool done;         /* a run before this one ended well: there is nothing to do */
     bool failed;       /* all ranks know of the error (see mr_job_agree) */
     mr_progress progress;
     mr_rank_report report;
@@ -66,6 +68,8 @@ struct mr_job {
     struct mr_sync_room *sync;        /* what ranks share; NULL: nothing yet */
     void (*settle)(mr_job *job);      /* what this rank's threads told others is to arrive */
     atomic_bool left;                 /* the driver has ended on this rank */
+    struct mr_keep *keep;             /* checkpoints; NULL: none are made */
+    uint64_t pieces, plans;           /* how many were begun: see engine/checkpoint.h */
 };
 
 /*
@@ -74,7 +78,7 @@ struct mr_job {
  * looks at output and scratch. `finish` commits what is written, if all went well so far, tells
  * about the job and frees all it has, also after a `begin` that failed.
  */
-mr_status mr_job_begin(mr_job *job);
+mr_status mr_job_begin(mr_job *job); /* job->done: there is nothing to do */
 mr_status mr_job_finish(mr_job *job, mr_status status);
 
 /* Collective. What `-o path` would mean for this job, looked at before anything is written. */
@@ -134,6 +138,9 @@ mr_status mr_job_post(mr_job *job, struct mr_post **post);
 void mr_job_report_part(mr_job *job, const char *name, const char *json);
 /* Local. Whether anybody will see numbers of this job: a report or -v. */
 bool mr_job_is_told(const mr_job *job);
+
+/* What was started, as JSON (free): app, arguments, folder. */
+char *mr_job_command(const mr_job *job);
 
 /* Local. Adds to a counter of the job. */
 void mr_job_count(mr_job *job, const char *name, int64_t value);

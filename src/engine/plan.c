@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/flight.h"
 #include "base/memory.h"
-#include "engine/job.h"
+#include "engine/checkpoint.h"
 #include "input/sheet.h"
 #include "observe/note.h"
 
@@ -34,6 +34,8 @@ mr_status mr_plan_make(mr_job *job, const char *const *paths, size_t count, mr_w
     free(bytes);
     if (status == MR_OK)
         status = mr_comm_agree(job->comm, job->error);
+    if (status == MR_OK)
+        status = mr_checkpoint_inputs(job, *plan);
     if (status != MR_OK)
         mr_plan_destroy(plan);
     job->report.seconds[MR_PHASE_PLAN] += mr_clock_now() - start;

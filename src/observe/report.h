@@ -30,6 +30,9 @@ typedef struct mr_rank_report {
     uint64_t memory_peak; /* of counted memory */
     uint64_t rss_peak;    /* of the process */
     uint64_t memory_budget;
+    uint64_t checkpoints; /* generations that this job has saved */
+    uint64_t checkpoint_bytes;
+    double checkpoint_seconds; /* that the job stood still for them */
 } mr_rank_report;
 
 /* A key that many pairs of a set have. */

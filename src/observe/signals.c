@@ -5,18 +5,43 @@
 #include "base/flight.h"
 
 #include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <time.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t came;
+static _Atomic(const char *) folder; /* of checkpoints */
+static _Atomic(const char *) reason; /* to stop, without a signal */
 
-static const int watched[] = {SIGINT, SIGTERM, SIGHUP};
+static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 
+/* Batch systems signal a launcher and its ranks, and the launcher its ranks again: that is one. */
+#define AGAIN_MS 200
+
+static long milliseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Of the same kind twice, or an interrupt while stopping: at once. A SIGTERM that follows SIGUSR1
+ * is in hand already. */
 static void note(int signal_number)
 {
-    if (came)
+    static volatile long when;
+    long now = milliseconds();
+    bool again = signal_number == came && (signal_number == SIGINT || now - when >= AGAIN_MS);
+    if (again || (came && signal_number == SIGINT))
         _exit(MR_INTERRUPTED);
-    came = signal_number;
-    atomic_store(&mr_flight_here()->is_stopping, true);
+    if (!came || (signal_number != came && signal_number != SIGUSR1)) {
+        came = signal_number;
+        when = now;
+    }
+    /* Who asks for the end in this way needs not be told of it by the guard. */
+    if (signal_number != SIGUSR1)
+        atomic_store(&mr_flight_here()->is_stopping, true);
 }
 
 static void set_all(void (*handler)(int))
@@ -30,7 +55,14 @@ static void set_all(void (*handler)(int))
 void mr_signals_install(void)
 {
     came = 0;
+    atomic_store(&folder, NULL);
+    atomic_store(&reason, NULL);
     set_all(note);
+}
+
+void mr_signals_keep(const char *checkpoints)
+{
+    atomic_store(&folder, checkpoints);
 }
 
 void mr_signals_remove(void)
@@ -38,14 +70,37 @@ void mr_signals_remove(void)
     set_all(SIG_DFL);
 }
 
+static const char *name_of(int signal_number)
+{
+    return signal_number == SIGINT    ? "SIGINT"
+           : signal_number == SIGTERM ? "SIGTERM"
+           : signal_number == SIGUSR1 ? "SIGUSR1"
+                                      : "SIGHUP";
+}
+
+bool mr_signals_stopping(void)
+{
+    int signal_number = came;
+    return atomic_load(&folder) && signal_number != SIGINT &&
+           (signal_number || atomic_load(&reason));
+}
+
+void mr_signals_stop(const char *why)
+{
+    const char *none = NULL;
+    atomic_compare_exchange_strong(&reason, &none, why ? why : "another rank was asked to stop");
+}
+
 mr_status mr_signals_check(mr_error *error)
 {
     int signal_number = came;
+    const char *checkpoints = atomic_load(&folder), *why = atomic_load(&reason);
+    if (mr_signals_stopping())
+        return mr_error_set(error, MR_STOPPED,
+                            "stopped: %s: what is done is in %s: run it again with --resume",
+                            signal_number ? name_of(signal_number) : why, checkpoints);
     if (!signal_number)
         return MR_OK;
-    const char *name = signal_number == SIGINT    ? "SIGINT"
-                       : signal_number == SIGTERM ? "SIGTERM"
-                                                  : "SIGHUP";
     return mr_error_set(error, MR_INTERRUPTED, "interrupted: %s: nothing was written; run it again",
-                        name);
+                        name_of(signal_number));
 }

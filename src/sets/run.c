@@ -32,6 +32,7 @@ mr_status mr_run_main(mr_comm *comm, const mr_app *app, void *state, const mr_se
                       const char *const *inputs, size_t input_count, mr_error *error)
 {
     mr_job job = {.comm = comm,
+                  .descriptor = app,
                   .app = *app,
                   .state = state,
                   .settings = settings,
@@ -39,9 +40,10 @@ mr_status mr_run_main(mr_comm *comm, const mr_app *app, void *state, const mr_se
                   .input_count = input_count,
                   .error = error};
     mr_status status = mr_job_begin(&job);
-    if (status == MR_OK)
+    bool begun = status == MR_OK && !job.done;
+    if (begun)
         status = prepare(&job);
-    if (status == MR_OK && (!settings->dry_run || (app->run && app->tells_plan)))
+    if (begun && status == MR_OK && (!settings->dry_run || (app->run && app->tells_plan)))
         status = work(&job);
     return mr_job_finish(&job, status);
 }
