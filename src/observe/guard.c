@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "observe/ending.h"
+#include "observe/launcher.h"
 #include "observe/oom.h"
 #include "observe/stacks.h"
 #include "observe/watchdog.h"
@@ -41,7 +42,7 @@ typedef struct watch {
     mr_flight *flight, *first; /* the rank's record, and that of the node's first rank */
     mr_flight *peers[MR_FLIGHT_PEERS];
     mr_watchdog watchdog;
-    int pipe, process_file;
+    int pipe, process_file, launcher;
     mr_oom oom;
     double gone_on;
     uint64_t peak; /* bytes */
@@ -50,10 +51,10 @@ typedef struct watch {
 
 /* ---- The death ---- */
 
-static void write_all(const char *text, size_t size)
+static void write_all(int file, const char *text, size_t size)
 {
     while (size > 0) {
-        const ssize_t wrote = write(STDERR_FILENO, text, size);
+        const ssize_t wrote = write(file, text, size);
         if (wrote <= 0)
             return;
         text += wrote;
@@ -123,7 +124,8 @@ static void tell(const watch *w, const mr_ending *ending)
                         flight->host, how, flight->phase, work, advice(flight, of_memory, ending));
     size_t length = size < 0 ? 0 : (size_t)size < sizeof text - 1 ? (size_t)size : sizeof text - 2;
     text[length++] = '\n';
-    write_all(text, length);
+    const int past = w->launcher ? mr_launcher_stderr(w->launcher) : -1;
+    write_all(past >= 0 ? past : STDERR_FILENO, text, length);
 }
 
 /* MPI tells itself what keeps it from starting, by an exit of its own. */
@@ -217,7 +219,7 @@ static void watch_out(watch *w, double limit)
         return;
     const size_t size = strlen(text);
     text[size] = '\n';
-    write_all(text, size + 1);
+    write_all(STDERR_FILENO, text, size + 1);
     for (int i = 0; i < w->watchdog.count; i++)
         if (w->watchdog.ranks[i].is_blamed)
             mr_stacks_ask(w->peers[i]);
@@ -300,6 +302,7 @@ static _Noreturn void be_guard(mr_flight *flight, int pipe, char *line, size_t s
     if (chdir("/") != 0)
         w.pipe = pipe; /* a folder that stays in use is all there is to it */
     w.process_file = mr_ending_watch(flight->process);
+    w.launcher = mr_launcher_of(flight->process);
     mr_oom_start(&w.oom, "");
     stand_by(&w);
     see_end(&w);

@@ -1,0 +1,18 @@
+/*
+ * observe/launcher.h: the stderr of mpirun itself. What a rank says goes to mpirun through a pipe,
+ * but Open MPI 4.1 looks at no pipe any more once it knows that a rank is dead; what is to be read
+ * has to go past it.
+ */
+#ifndef MR_OBSERVE_LAUNCHER_H
+#define MR_OBSERVE_LAUNCHER_H
+
+/* The mpirun that has started a process, on this node; 0: there is none. */
+int mr_launcher_of(int process);
+
+/*
+ * Its stderr, to write a line to; -1: not to be had, so that our own is what is left. A file that
+ * mpirun would overwrite is given only after its end, for which this waits a while.
+ */
+int mr_launcher_stderr(int launcher);
+
+#endif
