@@ -306,6 +306,9 @@ static _Noreturn void be_guard(mr_flight *flight, int pipe, char *line, size_t s
     mr_oom_start(&w.oom, "");
     stand_by(&w);
     see_end(&w);
+    close(STDERR_FILENO); /* nobody waits for us */
+    if (w.launcher && !atomic_load(&flight->is_over))
+        mr_launcher_see_off(w.launcher);
     _exit(0);
 }
 

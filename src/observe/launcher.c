@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 
-#include <errno.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -16,6 +16,7 @@
 
 #define MOST_PARENTS 8
 #define PATIENCE     20.0 /* seconds until mpirun has ended */
+#define SEE_OFF      5.0  /* and without any of its ranks */
 
 static bool is_launcher(int process)
 {
@@ -33,7 +34,8 @@ static bool is_launcher(int process)
     return false;
 }
 
-static int parent_of(int process)
+/* 0: there is no such process. `state` is as in /proc: Z is for one that is dead. */
+static int parent_of(int process, char *state)
 {
     char path[64], text[512];
     snprintf(path, sizeof path, "/proc/%d/stat", process);
@@ -43,13 +45,17 @@ static int parent_of(int process)
         fclose(file);
     text[size] = '\0';
     const char *behind = strrchr(text, ')'); /* the name may have anything in it */
-    return behind && strlen(behind) > 4 ? atoi(behind + 4) : 0;
+    if (!behind || strlen(behind) <= 4)
+        return 0;
+    *state = behind[2];
+    return atoi(behind + 4);
 }
 
 int mr_launcher_of(int process)
 {
+    char state;
     for (int i = 0; i < MOST_PARENTS && process > 1; i++) {
-        process = parent_of(process);
+        process = parent_of(process, &state);
         if (process > 1 && is_launcher(process))
             return process;
     }
@@ -72,11 +78,12 @@ static int share(int launcher)
 }
 
 /* What the launcher writes behind the end of its own lines would be lost in them. */
-static void wait_for_end(int launcher)
+static bool has_ended(int launcher, double patience)
 {
-    const double until = mr_clock_now() + PATIENCE;
-    while (kill(launcher, 0) == 0 && mr_clock_now() < until)
+    const double until = mr_clock_now() + patience;
+    while (is_launcher(launcher) && mr_clock_now() < until)
         mr_clock_nap(5000);
+    return !is_launcher(launcher);
 }
 
 int mr_launcher_stderr(int launcher)
@@ -89,6 +96,33 @@ int mr_launcher_stderr(int launcher)
     snprintf(path, sizeof path, "/proc/%d/fd/%d", launcher, STDERR_FILENO);
     file = open(path, O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
     if (file >= 0 && fstat(file, &about) == 0 && S_ISREG(about.st_mode))
-        wait_for_end(launcher);
+        has_ended(launcher, PATIENCE);
     return file;
+}
+
+static bool has_living_children(int launcher)
+{
+    DIR *all = opendir("/proc");
+    const struct dirent *entry;
+    bool found = all == NULL;
+    while (all && !found && (entry = readdir(all))) {
+        char state = 'Z';
+        const int process = atoi(entry->d_name);
+        found = process > 0 && parent_of(process, &state) == launcher && state != 'Z';
+    }
+    if (all)
+        closedir(all);
+    return found;
+}
+
+static bool is_one_node(void)
+{
+    const char *here = getenv("OMPI_COMM_WORLD_LOCAL_SIZE"), *all = getenv("OMPI_COMM_WORLD_SIZE");
+    return here && all && strcmp(here, all) == 0;
+}
+
+void mr_launcher_see_off(int launcher)
+{
+    if (is_one_node() && !has_ended(launcher, SEE_OFF) && !has_living_children(launcher))
+        kill(launcher, SIGKILL);
 }

@@ -15,4 +15,9 @@ int mr_launcher_of(int process);
  */
 int mr_launcher_stderr(int launcher);
 
+/* After a rank's death: Open MPI 4.1 now and then misses the end of the last rank, above all while
+ * MPI starts, and waits for ever. When all that it has started on the job's one node is dead and it
+ * is still there after some seconds, it is ended. */
+void mr_launcher_see_off(int launcher);
+
 #endif

@@ -3,6 +3,7 @@
 Only processes that descend from the one a test started are looked at and ended.
 """
 
+import glob
 import os
 import re
 import signal
@@ -113,8 +114,6 @@ def is_running(process):
 
 
 class Case(drive.Case):
-    at_once = True
-
     def setUp(self):
         super().setUp()
         for name, source in (("slow", SLOW), ("stays", DRIVER)):
@@ -124,15 +123,14 @@ class Case(drive.Case):
 
     def begin(self, args, ranks, wanted=None, env=None):
         """A job of which `wanted` ranks (all of them) have said that they are at it."""
-        settings = {**(drive.AT_ONCE if self.at_once else {}), **(env or {})}
-        process = self.start(args, ranks, settings)
+        names = [f"begun.{rank}" for rank in (range(max(ranks, 1)) if wanted is None else wanted)]
+        for name in glob.glob(self.path("begun.*")):
+            os.unlink(name)
+        process = self.start(args, ranks, {**drive.AT_ONCE, **(env or {})})
         for stream in (process.stdout, process.stderr):
             self.addCleanup(stream.close)
         self.addCleanup(self.end, process)
-        names = [f"begun.{rank}" for rank in (range(max(ranks, 1)) if wanted is None else wanted)]
         self.wait_until(lambda: all(os.path.exists(self.path(name)) for name in names), process)
-        for name in names:
-            os.unlink(self.path(name))
         return process
 
     def wait_until(self, is_so, process=None):
