@@ -19,6 +19,7 @@ static int first_failed(mr_comm *comm, int mine)
         mr_flight_wait_begin();
         MPI_Allreduce(&mine, &failed, 1, MPI_INT, MPI_MIN, comm->world);
         mr_flight_wait_end();
+        mr_flight_progress();
         return failed;
     }
     MPI_Request request;

@@ -115,6 +115,8 @@ static mr_status wait(mr_post *post, waiter *w)
     mr_flight_wait_begin();
     mr_status status = wait_on(post, w);
     mr_flight_wait_end();
+    if (status == MR_OK)
+        mr_flight_progress();
     if (w->has_watched)
         mr_post_wake_postman(post);
     return status;

@@ -99,14 +99,6 @@ mr_status mr_feed_end(mr_worker *worker, mr_status status)
     return self->error.code;
 }
 
-/* What others have is waited for: nobody is to think that this rank hangs. */
-static void nap_for_others(void)
-{
-    mr_flight_wait_begin();
-    mr_clock_nap(PAUSE);
-    mr_flight_wait_end();
-}
-
 /* The main thread, when there is nothing left to take: asks others; says when this rank is done. */
 static void look_for_work(mr_feed *feed)
 {
@@ -124,7 +116,7 @@ static void look_for_work(mr_feed *feed)
     else if (state == MR_STEAL_NOTHING)
         atomic_store(&feed->over, true);
     else
-        nap_for_others();
+        mr_clock_nap(PAUSE);
 }
 
 static mr_status take_a_unit(mr_worker *w, bool *found)
@@ -153,10 +145,13 @@ static mr_status work_on(mr_worker *w)
             continue;
         if (atomic_load(&feed->over))
             break;
+        /* What others have is waited for: nobody is to think that this rank hangs. */
+        mr_flight_wait_begin();
         if (w->main)
             look_for_work(feed);
         else
-            nap_for_others();
+            mr_clock_nap(PAUSE);
+        mr_flight_wait_end();
     }
     return MR_OK;
 }
@@ -269,10 +264,12 @@ static void run_worker(mr_feed *feed)
     /* Other ranks may be waiting for an answer: the main thread stays until the last one leaves. */
     if (!w.main)
         atomic_fetch_sub(&feed->at_work, 1);
+    mr_flight_wait_begin();
     while (w.main && atomic_load(&feed->at_work) > 0) {
         serve(feed);
-        nap_for_others();
+        mr_clock_nap(PAUSE);
     }
+    mr_flight_wait_end();
     mr_crash_thread_end();
     w.block->data = NULL;
     mr_flight_thread_end();

@@ -63,15 +63,19 @@ static bool is_at_work(const mr_flight_thread *thread)
     return thread->is_taken && thread->is_working && thread->waits == 0;
 }
 
-/* A thread is in a kernel, or the main thread does something of its own. */
-static bool is_to_blame(const mr_flight *flight)
+static bool has_work(const mr_flight *flight)
 {
-    if (flight->threads[0].waits == 0 || is_stopped(flight))
-        return true;
     for (unsigned i = 0; i < places_of(flight); i++)
         if (is_at_work(&flight->threads[i]))
             return true;
     return false;
+}
+
+/* A thread is in a kernel, or the main thread does something of its own and never waited: one that
+ * waits looks up now and then. */
+static bool is_to_blame(const mr_watched *w)
+{
+    return !w->has_waited || has_work(w->flight) || is_stopped(w->flight);
 }
 
 static void add_threads(line *to, const mr_flight *flight)
@@ -114,7 +118,7 @@ static int find_stuck(mr_watchdog *watchdog, double limit, double now, bool only
     for (int i = 0; i < watchdog->count; i++) {
         mr_watched *w = &watchdog->ranks[i];
         const bool is_late = !w->flight->is_over && !w->is_told && now - w->since >= limit;
-        w->is_blamed = is_late && (!only_blamed || is_to_blame(w->flight));
+        w->is_blamed = is_late && (!only_blamed || is_to_blame(w));
         stuck += w->is_blamed;
     }
     return stuck;
@@ -125,6 +129,8 @@ static void take_note(mr_watchdog *watchdog, double now)
     for (int i = 0; i < watchdog->count; i++) {
         mr_watched *w = &watchdog->ranks[i];
         const uint64_t progress = progress_of(w->flight);
+        const bool waits = w->flight->threads[0].waits > 0 && !has_work(w->flight);
+        w->has_waited = waits || (w->has_waited && progress == w->progress);
         if (progress == w->progress)
             continue;
         w->progress = progress;
@@ -170,7 +176,7 @@ bool mr_watchdog_look(mr_watchdog *watchdog, double limit, double now, char *tex
         add(&l, "mapred: watchdog: no progress for %g s: ", limit);
         add_blamed(&l, watchdog, true);
         if (left > blamed)
-            add(&l, "; %d of the node's ranks are not stuck or wait", left - blamed);
+            add(&l, "; the other %d of the node wait or get on", left - blamed);
         add(&l, ": the job goes on: look at the stacks below, and end it if it hangs");
         return true;
     }

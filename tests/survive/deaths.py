@@ -48,7 +48,7 @@ static mr_status map(mr_out *out, mr_block *block)
 MR_APP = {MR_APP_ABI, .name = "slow", .map = map, .fold = MR_SUM_I64};
 """
 
-# A driver that stops where it is told to, on every rank but where it says on the last one only.
+# A driver that stops where it is told to, on all ranks, on the last one, or on none: then all wait.
 DRIVER = """
 #include <mapred.h>
 #include <mapred/sync.h>
@@ -60,29 +60,31 @@ typedef struct state {
     const char *where;
 } state;
 
-static void stay(mr_job *job, bool everywhere)
+enum { NOBODY, LAST, ALL };
+
+static void stay(mr_job *job, int who)
 {
     char name[64];
     snprintf(name, sizeof name, "begun.%d", mr_job_rank(job));
     FILE *begun = fopen(name, "w");
     if (begun)
         fclose(begun);
-    if (everywhere || mr_job_rank(job) == mr_job_ranks(job) - 1)
+    if (who == ALL || (who == LAST && mr_job_rank(job) == mr_job_ranks(job) - 1))
         nanosleep(&(struct timespec){60, 0}, NULL);
 }
 
 static mr_status run(mr_job *job)
 {
     const state *s = mr_job_state(job);
-    if (strcmp(s->where, "queue") == 0) {
+    if (strcmp(s->where, "queue") == 0 || strcmp(s->where, "nobody") == 0) {
         mr_queue *queue;
         mr_item got;
         mr_queue_options options = {.size = sizeof options};
         MR_TRY(mr_queue_open(job, "never", &options, &queue));
-        stay(job, false);
+        stay(job, strcmp(s->where, "nobody") == 0 ? NOBODY : LAST);
         return mr_queue_get(queue, &got, MR_FOREVER);
     }
-    stay(job, strcmp(s->where, "driver") == 0);
+    stay(job, strcmp(s->where, "driver") == 0 ? ALL : LAST);
     return mr_job_agree(job);
 }
 
