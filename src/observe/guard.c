@@ -126,6 +126,8 @@ static void tell(const watch *w, const mr_ending *ending)
     text[length++] = '\n';
     const int past = w->launcher ? mr_launcher_stderr(w->launcher) : -1;
     write_all(past >= 0 ? past : STDERR_FILENO, text, length);
+    if (past >= 0)
+        close(past);
 }
 
 /* MPI tells itself what keeps it from starting, by an exit of its own. */

@@ -14,85 +14,8 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import drive
 
-# A kernel that takes a minute for what is a moment's work, and leaves a file to say that it has begun.
-SLOW = """
-#include <mapred.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
-
-static void say_begun(void)
-{
-    char name[64];
-    snprintf(name, sizeof name, "begun.%s", getenv("OMPI_COMM_WORLD_RANK") ? getenv("OMPI_COMM_WORLD_RANK") : "0");
-    FILE *begun = fopen(name, "w");
-    if (begun)
-        fclose(begun);
-}
-
-static mr_status map(mr_out *out, mr_block *block)
-{
-    for (mr_bytes line; mr_block_next_line(block, &line);) {
-        say_begun();
-        if (line.data[0] == 'x')
-            exit(7);
-        if (line.data[0] == 's')
-            nanosleep(&(struct timespec){60, 0}, NULL);
-        nanosleep(&(struct timespec){0, 20000000}, NULL);
-        MR_TRY(mr_out_add_i64(out, line, 1));
-    }
-    return MR_OK;
-}
-
-MR_APP = {MR_APP_ABI, .name = "slow", .map = map, .fold = MR_SUM_I64};
-"""
-
-# A driver that stops where it is told to, on all ranks, on the last one, or on none: then all wait.
-DRIVER = """
-#include <mapred.h>
-#include <mapred/sync.h>
-#include <stdio.h>
-#include <string.h>
-#include <time.h>
-
-typedef struct state {
-    const char *where;
-} state;
-
-enum { NOBODY, LAST, ALL };
-
-static void stay(mr_job *job, int who)
-{
-    char name[64];
-    snprintf(name, sizeof name, "begun.%d", mr_job_rank(job));
-    FILE *begun = fopen(name, "w");
-    if (begun)
-        fclose(begun);
-    if (who == ALL || (who == LAST && mr_job_rank(job) == mr_job_ranks(job) - 1))
-        nanosleep(&(struct timespec){60, 0}, NULL);
-}
-
-static mr_status run(mr_job *job)
-{
-    const state *s = mr_job_state(job);
-    if (strcmp(s->where, "queue") == 0 || strcmp(s->where, "nobody") == 0) {
-        mr_queue *queue;
-        mr_item got;
-        mr_queue_options options = {.size = sizeof options};
-        MR_TRY(mr_queue_open(job, "never", &options, &queue));
-        stay(job, strcmp(s->where, "nobody") == 0 ? NOBODY : LAST);
-        return mr_queue_get(queue, &got, MR_FOREVER);
-    }
-    stay(job, strcmp(s->where, "driver") == 0 ? ALL : LAST);
-    return mr_job_agree(job);
-}
-
-static const mr_option options[] = {
-    {"where", MR_OPTION_TEXT, .offset = offsetof(state, where), .fallback = "driver"}, {.name = NULL}};
-
-MR_APP = {MR_APP_ABI, .name = "stays", .usage = "", .run = run, .options = options, .state_size = sizeof(state)};
-"""
+PLUGINS = os.path.abspath(sys.argv.pop(2)) if len(sys.argv) > 2 else ""
+SLOW, STAYS = (os.path.join(PLUGINS, f"survive_{name}.so") for name in ("slow", "stays"))
 
 
 def children(process):
@@ -118,9 +41,6 @@ def is_running(process):
 class Case(drive.Case):
     def setUp(self):
         super().setUp()
-        for name, source in (("slow", SLOW), ("stays", DRIVER)):
-            self.write(name + ".c", source)
-            self.good(["build", name + ".c"])
         self.write("in.txt", "line\n" * 6000)
 
     def begin(self, args, ranks, wanted=None, env=None):
@@ -184,7 +104,7 @@ class Case(drive.Case):
 class Killed(Case):
     def test_in_the_map(self):
         for ranks, rank in ((0, 0), (1, 0), (2, 1), (3, 0), (4, 3)):
-            process = self.begin(["./slow.so", "-t", "1", "--block", "20", "-o", "out.tsv", "in.txt"], ranks)
+            process = self.begin([SLOW, "-t", "1", "--block", "20", "-o", "out.tsv", "in.txt"], ranks)
             line = self.death(process, rank, ranks)
             self.assertRegex(line, rf"\Amapred: rank died: rank {rank} \(\S+\), killed by SIGKILL, phase map, working "
                                    r"on in\.txt bytes (\d+)-(\d+), record at (\d+) \(block (\d+)\): look for .* run it again\Z")
@@ -195,34 +115,34 @@ class Killed(Case):
             self.assertNotIn("out.tsv", self.visible())
 
     def test_many_threads(self):
-        process = self.begin(["./slow.so", "-t", "3", "--block", "20", "in.txt"], 2)
+        process = self.begin([SLOW, "-t", "3", "--block", "20", "in.txt"], 2)
         line = self.death(process, 1, 2)
         self.assertRegex(line, r"\(block \d+\)( and on [12] more in other threads)?: ")
 
     def test_within_a_driver(self):
-        process = self.begin(["./stays.so"], 3)
+        process = self.begin([STAYS], 3)
         line = self.death(process, 2, 3)
         self.assertRegex(line, r"rank 2 \(\S+\), killed by SIGKILL, phase driver: ")
 
     def test_who_waits_for_letters(self):
         """Ranks 0 and 1 wait on a queue that nobody fills: one of them dies, or the one that stays away."""
         for rank in (1, 2):
-            process = self.begin(["./stays.so", "--where", "queue"], 3)
+            process = self.begin([STAYS, "--where", "queue"], 3)
             line = self.death(process, rank, 3)
             self.assertRegex(line, rf"rank {rank} \(\S+\), killed by SIGKILL, phase driver: ")
 
     def test_other_signals(self):
-        process = self.begin(["./slow.so", "-t", "1", "--block", "20", "in.txt"], 2)
+        process = self.begin([SLOW, "-t", "1", "--block", "20", "in.txt"], 2)
         self.assertIn("rank 1", self.death(process, 1, 2, signal.SIGXCPU))
 
     def test_with_checkpoints(self):
-        process = self.begin(["./slow.so", "-t", "1", "--block", "20", "--checkpoint", "points", "-o", "out.tsv", "in.txt"], 2)
+        process = self.begin([SLOW, "-t", "1", "--block", "20", "--checkpoint", "points", "-o", "out.tsv", "in.txt"], 2)
         self.assertTrue(self.death(process, 0, 2).endswith("and go on with --resume"))
 
     def test_exit_in_a_kernel(self):
         self.write("exit.txt", "line\nx\n")
         for ranks in (0, 2):
-            result = self.run_mapred(["./slow.so", "-t", "1", "exit.txt"], ranks, env=drive.AT_ONCE)
+            result = self.run_mapred([SLOW, "-t", "1", "exit.txt"], ranks, env=drive.AT_ONCE)
             lines = [line for line in result.lines() if line.startswith("mapred: ")]
             self.assertEqual(len(lines), 1, result.err)
             self.assertRegex(lines[0], r"rank died: rank \d \(\S+\), ended with code 7 in the middle of its work, "
@@ -262,7 +182,7 @@ class Quiet(Case):
 
     def test_asked_to_stop(self):
         for ranks in (0, 2):
-            process = self.begin(["./slow.so", "-t", "1", "--block", "20", "in.txt"], ranks)
+            process = self.begin([SLOW, "-t", "1", "--block", "20", "in.txt"], ranks)
             for pid in self.ranks_of(process, ranks).values():
                 os.kill(pid, signal.SIGTERM)
             out, err = process.communicate(timeout=20)
@@ -271,7 +191,7 @@ class Quiet(Case):
             self.assertTrue(lines[0].startswith("mapred: interrupted: SIGTERM"), err)
 
     def test_mpirun_is_asked_to_stop(self):
-        process = self.begin(["./slow.so", "-t", "1", "--block", "20", "in.txt"], 3)
+        process = self.begin([SLOW, "-t", "1", "--block", "20", "in.txt"], 3)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=20)
         self.assertNotIn(b"rank died", err)

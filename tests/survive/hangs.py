@@ -39,7 +39,7 @@ class Hangs(deaths.Case):
     def test_a_kernel_that_hangs(self):
         self.write("in.txt", "line\n" * 60 + "s\n" + "line\n" * 60)
         for ranks in (0, 3):
-            process = self.begin(["./slow.so", "-t", "2", "--block", "20", "--watchdog", "0.6", "in.txt"], ranks, [])
+            process = self.begin([deaths.SLOW, "-t", "2", "--block", "20", "--watchdog", "0.6", "in.txt"], ranks, [])
             line = self.told(process, r"^mapred: watchdog: ")
             self.assertRegex(line, r"no progress for 0\.6 s: rank (\d) \(\S+\), phase map: thread \d works on "
                                    r"in\.txt bytes 300-322, record at 300 \(block 15\)"
@@ -50,7 +50,7 @@ class Hangs(deaths.Case):
             self.assertEqual([line for line in rest if "watchdog" in line], [])
 
     def test_a_rank_that_stays_away(self):
-        process = self.begin(["./stays.so", "--where", "last", "--watchdog", "0.5"], 3)
+        process = self.begin([deaths.STAYS, "--where", "last", "--watchdog", "0.5"], 3)
         line = self.told(process, r"^mapred: watchdog: ")
         self.assertRegex(line, r"rank 2 \(\S+\), phase driver: its main thread is not in a kernel; "
                                r"the other 2 of the node wait or get on: ")
@@ -58,7 +58,7 @@ class Hangs(deaths.Case):
         self.told(process, r"stays\.so\(\+0x[0-9a-f]+\)")
 
     def test_a_rank_that_is_stopped(self):
-        process = self.begin(["./slow.so", "-t", "1", "--block", "20", "--watchdog", "0.7", "in.txt"], 3)
+        process = self.begin([deaths.SLOW, "-t", "1", "--block", "20", "--watchdog", "0.7", "in.txt"], 3)
         pid = self.ranks_of(process, 3)[1]
         os.kill(pid, signal.SIGSTOP)
         line = self.told(process, r"^mapred: watchdog: ")
@@ -66,17 +66,17 @@ class Hangs(deaths.Case):
         self.assertRegex(line, r"rank 1 \(\S+\), phase map: .*: it was stopped by a signal: SIGCONT lets it go on")
 
     def test_all_wait(self):
-        process = self.begin(["./stays.so", "--where", "nobody", "--watchdog", "0.4"], 2)
+        process = self.begin([deaths.STAYS, "--where", "nobody", "--watchdog", "0.4"], 2)
         line = self.told(process, r"^mapred: watchdog: ")
         self.assertRegex(line, r"no progress for 0\.8 s: all ranks here wait for others: rank 0 \(\S+\), phase driver; "
                                r"rank 1 \(\S+\), phase driver: ")
 
     def test_a_slow_job_is_no_hang(self):
         """Each block takes twice as long as the watchdog waits, and some ranks have nothing to do."""
-        self.write("slow.txt", "line\n" * 100)
-        for ranks, block in ((0, "500"), (3, "250")):
-            out = self.good(["./slow.so", "-t", "1", "--block", block, "--watchdog", "1", "slow.txt"], ranks)
-            self.assertEqual(out, b"line\t100\n")
+        self.write("slow.txt", "line\n" * 80)
+        for ranks, block in ((0, "400"), (3, "200")):
+            out = self.good([deaths.SLOW, "-t", "1", "--block", block, "--watchdog", "0.8", "slow.txt"], ranks)
+            self.assertEqual(out, b"line\t80\n")
 
     def test_values(self):
         for wrong in ("-1", "x", "nan"):

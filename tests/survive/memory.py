@@ -9,22 +9,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import drive
 
-GREEDY = """
-#include <mapred.h>
-#include <stdlib.h>
-#include <string.h>
-
-static mr_status map(mr_out *out, mr_block *block)
-{
-    (void)out;
-    for (mr_bytes line; mr_block_next_line(block, &line);)
-        for (size_t taken = 0; line.data[0] == 'x' && taken < (size_t)1 << 30; taken += 1 << 20)
-            memset(malloc(1 << 20), 1, 1 << 20);
-    return MR_OK;
-}
-
-MR_APP = {MR_APP_ABI, .name = "greedy", .map = map, .fold = MR_SUM_I64};
-"""
+GREEDY = os.path.join(os.path.abspath(sys.argv.pop(2)), "survive_greedy.so")
 
 LIMIT = 128 << 20
 
@@ -53,8 +38,6 @@ class Memory(drive.Case):
         if not self.group:
             raise unittest.SkipTest("no control group with a limit can be made here")
         self.addCleanup(self.remove_group)
-        self.write("greedy.c", GREEDY)
-        self.good(["build", "greedy.c"])
         self.write("in.txt", "line\n" * 20 + "x\n" + "line\n" * 20)
 
     def remove_group(self):
@@ -71,7 +54,7 @@ class Memory(drive.Case):
 
     def test_out_of_memory(self):
         for ranks in (0, 2):
-            result = self.run_mapred(["./greedy.so", "-t", "1", "--block", "20", "in.txt"], ranks,
+            result = self.run_mapred([GREEDY, "-t", "1", "--block", "20", "in.txt"], ranks,
                                      env=drive.AT_ONCE, preexec_fn=self.join)
             told = [line for line in result.lines() if line.startswith("mapred: ")]
             self.assertEqual(len(told), 1, result.err)
