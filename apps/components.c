@@ -73,21 +73,37 @@ static void unite_labels(void *context, unsigned thread, uint64_t begin, uint64_
 
 /* Brings the forests of all ranks together. Of two trees that share a vertex, the one with the
  * larger root learns of the other; what it learns leads it on in the next round. */
-static void agree(mr_job *job, mr_graph *graph, forest *f)
+static int64_t agree(mr_job *job, mr_graph *graph, forest *f)
 {
-    int64_t changed;
     uint64_t n = mr_graph_vertices(graph);
-    do {
-        f->changed = false;
-        for (f->first = 0; f->first < n; f->first += PIECE) {
-            uint64_t end = n - f->first < PIECE ? n : f->first + PIECE;
-            mr_graph_parallel(graph, f->first, end, PIECE / 16, label, f);
-            mr_all_min_i64(job, f->labels, end - f->first);
-            mr_graph_parallel(graph, f->first, end, PIECE / 16, unite_labels, f);
-        }
-        changed = f->changed;
-        mr_all_max_i64(job, &changed, 1);
-    } while (changed);
+    f->changed = false;
+    for (f->first = 0; f->first < n; f->first += PIECE) {
+        uint64_t end = n - f->first < PIECE ? n : f->first + PIECE;
+        mr_graph_parallel(graph, f->first, end, PIECE / 16, label, f);
+        mr_all_min_i64(job, f->labels, end - f->first);
+        mr_graph_parallel(graph, f->first, end, PIECE / 16, unite_labels, f);
+    }
+    int64_t changed = f->changed;
+    mr_all_max_i64(job, &changed, 1);
+    return changed;
+}
+
+/* Forests of ranks need not be the same before they agree, but each says nothing but the truth: so
+ * a checkpoint may have some vertices of one and some of another. */
+static mr_status unite_all(mr_job *job, mr_graph *graph, forest *f)
+{
+    mr_loop *loop;
+    int64_t changed = mr_job_ranks(job) > 1;
+    MR_TRY(mr_loop_begin(job, "components", &loop));
+    mr_loop_whole(loop, "parents", f->parents, mr_graph_vertices(graph) * sizeof *f->parents);
+    MR_TRY(mr_loop_load(loop, NULL));
+    MR_TRY(mr_graph_each(graph, unite_ends, f));
+    while (changed) {
+        changed = agree(job, graph, f);
+        mr_job_add(job, "rounds", mr_job_rank(job) == 0);
+        MR_TRY(mr_loop_round(loop));
+    }
+    return mr_loop_end(&loop);
 }
 
 static bool smallest(void *context, mr_vertex vertex, mr_weight *value)
@@ -106,9 +122,7 @@ static mr_status find_components(mr_job *job, mr_graph *graph)
     MR_TRY(mr_job_agree(job));
     for (uint64_t v = 0; v < n; v++)
         f.parents[v] = (mr_vertex)v;
-    MR_TRY(mr_graph_each(graph, unite_ends, &f));
-    if (mr_job_ranks(job) > 1)
-        agree(job, graph, &f);
+    MR_TRY(unite_all(job, graph, &f));
     return mr_graph_write(graph, "component", MR_SHOWN_VERTEX, smallest, &f);
 }
 

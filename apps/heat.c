@@ -147,15 +147,34 @@ static mr_status close_results(results *r)
     return status;
 }
 
-static mr_status simulate(mr_job *job, state *s, results *r, mr_array **u)
+static mr_status simulate(mr_job *job, state *s, mr_array **u)
+{
+    int64_t step = 0;
+    mr_loop *loop;
+    MR_TRY(mr_loop_begin(job, "steps", &loop));
+    mr_loop_value(loop, "step", &step, sizeof step);
+    mr_loop_array(loop, "u", u);
+    MR_TRY(mr_loop_load(loop, NULL));
+    while (step < s->steps) {
+        MR_TRY(advance(s, u));
+        step++;
+        mr_job_add(job, "steps", mr_job_rank(job) == 0);
+        MR_TRY(mr_loop_round(loop));
+    }
+    return mr_loop_end(&loop);
+}
+
+/* What is shown on the way is in a file that a job which is resumed makes anew: it begins again. */
+static mr_status show(mr_job *job, state *s, results *r, mr_array **u)
 {
     for (int64_t step = 1; step <= s->steps; step++) {
         MR_TRY(advance(s, u));
-        if (s->every && step % s->every == 0)
+        mr_job_add(job, "steps", mr_job_rank(job) == 0);
+        if (step % s->every == 0)
             MR_TRY(mr_array_output_put(r->output, (size_t)(step / s->every) - 1, *u));
         MR_TRY(mr_job_agree(job));
     }
-    return mr_array_output_put(r->output, r->count - 1, *u);
+    return MR_OK;
 }
 
 static mr_status run(mr_job *job)
@@ -166,7 +185,9 @@ static mr_status run(mr_job *job)
     MR_TRY(mr_job_agree(job));
     mr_status status = open_results(job, s, &r);
     if (status == MR_OK)
-        status = simulate(job, s, &r, &u);
+        status = s->every ? show(job, s, &r, &u) : simulate(job, s, &u);
+    if (status == MR_OK)
+        status = mr_array_output_put(r.output, r.count - 1, u);
     mr_status closed = close_results(&r);
     return status == MR_OK ? closed : status;
 }

@@ -283,15 +283,31 @@ static mr_status move(finder *f, const void *sums, double *room, double *far)
     return MR_OK;
 }
 
+/* Centres, sizes and inertia lie one behind the other. */
+static uint64_t centres_size(const finder *f)
+{
+    return f->k * (f->axes + 2) * sizeof *f->centres;
+}
+
 static mr_status iterate(finder *f, double *room)
 {
     double enough = f->options->tolerance * f->options->tolerance, far = HUGE_VAL;
+    int64_t done = 0;
     const void *sums;
-    for (int64_t i = 0; i < f->options->iterations && far > enough; i++) {
+    mr_loop *loop;
+    MR_TRY(mr_loop_begin(f->t.job, "iterations", &loop));
+    mr_loop_value(loop, "done", &done, sizeof done);
+    mr_loop_value(loop, "far", &far, sizeof far);
+    mr_loop_whole(loop, "centres", f->centres, centres_size(f));
+    MR_TRY(mr_loop_load(loop, NULL));
+    while (done < f->options->iterations && far > enough) {
         MR_TRY(assign(f, &sums));
         MR_TRY(move(f, sums, room, &far));
+        done++;
         mr_job_add(f->t.job, "iterations", mr_job_rank(f->t.job) == 0);
+        MR_TRY(mr_loop_round(loop));
     }
+    MR_TRY(mr_loop_end(&loop));
     return far > 0 ? assign(f, &sums) : MR_OK;
 }
 
@@ -471,17 +487,32 @@ static mr_status draw_parts(finder *f, double *parts)
     return status;
 }
 
-static mr_status draw_start(finder *f, double *parts)
+static mr_status draw_first(finder *f, double part)
 {
-    MR_TRY(draw_parts(f, parts));
-    uint64_t row = (uint64_t)(parts[0] * (double)f->t.rows);
+    uint64_t row = (uint64_t)(part * (double)f->t.rows);
     MR_TRY(copy_row(f, row < f->t.rows ? row : f->t.rows - 1, f->centres));
     f->known = 1;
-    if (f->k > 1)
-        MR_TRY(measure_all(f));
-    while (f->known < f->k)
+    return f->k > 1 ? measure_all(f) : MR_OK;
+}
+
+static mr_status draw_start(finder *f, double *parts)
+{
+    bool resumed;
+    mr_loop *loop;
+    MR_TRY(draw_parts(f, parts));
+    MR_TRY(mr_loop_begin(f->t.job, "start", &loop));
+    mr_loop_value(loop, "known", &f->known, sizeof f->known);
+    mr_loop_whole(loop, "centres", f->centres, f->k * f->axes * sizeof *f->centres);
+    mr_loop_whole(loop, "drawable", f->drawable, f->tiles * sizeof *f->drawable);
+    MR_TRY(mr_loop_load(loop, &resumed));
+    if (!resumed)
+        MR_TRY(draw_first(f, parts[0]));
+    while (f->known < f->k) {
         MR_TRY(draw_next(f, parts + 2 * f->known * f->offer_count));
-    return MR_OK;
+        mr_job_add(f->t.job, "centres drawn", mr_job_rank(f->t.job) == 0);
+        MR_TRY(mr_loop_round(loop));
+    }
+    return mr_loop_end(&loop);
 }
 
 /* Memory for that: of all tiles, but only those that this rank does are filled. */

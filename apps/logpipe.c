@@ -29,6 +29,7 @@ typedef struct state {
 /* An item of the source. The name of the file follows. */
 typedef struct range {
     int64_t begin, end;
+    int64_t changed; /* nanoseconds: a job that is resumed must find the same file */
 } range;
 
 /* ---- Lines ---- */
@@ -318,7 +319,8 @@ static mr_status cut_files(mr_stage *stage)
         struct stat about;
         if (stat(name, &about) != 0)
             return mr_stage_fail(stage, MR_BAD_INPUT, "cannot read: %s: %s", name, strerror(errno));
-        for (range r = {0, 0}; r.begin < about.st_size; r.begin = r.end) {
+        const int64_t changed = about.st_mtim.tv_sec * 1000000000 + about.st_mtim.tv_nsec;
+        for (range r = {0, 0, changed}; r.begin < about.st_size; r.begin = r.end) {
             r.end = about.st_size - r.begin < RANGE ? about.st_size : r.begin + RANGE;
             char *room = mr_stage_put_room(stage, sizeof r + strlen(name));
             if (!room)
@@ -416,7 +418,8 @@ static mr_status run_pipeline(mr_job *job, state *s)
                                                .name = "logpipe",
                                                .source = cut_files,
                                                .stages = stages,
-                                               .context = s});
+                                               .context = s,
+                                               .resumes = true});
 }
 
 static mr_status run(mr_job *job)

@@ -34,6 +34,7 @@ typedef struct surfer {
     uint64_t *ranks;  /* of this rank's vertices; while they are found, what they are handed */
     uint64_t each;    /* what is spread over all, a vertex */
     int64_t sums[2];  /* what is handed on, and how much of it changed */
+    int64_t left;     /* iterations */
 } surfer;
 
 static uint64_t share_of(const surfer *s, uint64_t vertex, uint64_t rank)
@@ -80,21 +81,39 @@ static void go_on(mr_job *job, surfer *s, uint64_t *starts)
     gather(job, s, starts);
 }
 
-static mr_status iterate(mr_job *job, surfer *s, uint64_t *starts)
+/* After the last iteration ranks stand where shares did. */
+static mr_status iterate_once(mr_job *job, surfer *s, uint64_t *starts)
 {
     double enough = s->options->tolerance * s->options->damping * (double)ONE;
-    /* The first time, nothing has been handed on and everything is spread evenly. */
+    MR_TRY(mr_neighbours_sum(s->neighbours, s->shares, s->ranks));
     go_on(job, s, starts);
-    for (int64_t i = 0; i < s->options->iterations; i++) {
-        MR_TRY(mr_neighbours_sum(s->neighbours, s->shares, s->ranks));
-        go_on(job, s, starts);
-        mr_job_add(job, "iterations", mr_job_rank(job) == 0);
-        if ((double)s->sums[1] <= enough)
-            break;
+    mr_job_add(job, "iterations", mr_job_rank(job) == 0);
+    s->left = (double)s->sums[1] <= enough ? 0 : s->left - 1;
+    if (s->left == 0) {
+        memcpy(s->shares + s->first, s->ranks, (s->last - s->first) * sizeof *s->ranks);
+        gather(job, s, starts);
     }
-    memcpy(s->shares + s->first, s->ranks, (s->last - s->first) * sizeof *s->ranks);
-    gather(job, s, starts);
     return MR_OK;
+}
+
+static mr_status iterate(mr_job *job, surfer *s, uint64_t *starts)
+{
+    bool resumed;
+    mr_loop *loop;
+    s->left = s->options->iterations;
+    MR_TRY(mr_loop_begin(job, "pagerank", &loop));
+    mr_loop_value(loop, "left", &s->left, sizeof s->left);
+    mr_loop_value(loop, "sums", s->sums, sizeof s->sums);
+    mr_loop_whole(loop, "shares", s->shares, s->vertices * sizeof *s->shares);
+    MR_TRY(mr_loop_load(loop, &resumed));
+    /* The first time, nothing has been handed on and everything is spread evenly. */
+    if (!resumed)
+        go_on(job, s, starts);
+    while (s->left > 0) {
+        MR_TRY(iterate_once(job, s, starts));
+        MR_TRY(mr_loop_round(loop));
+    }
+    return mr_loop_end(&loop);
 }
 
 static bool rank_of(void *context, mr_vertex vertex, mr_weight *value)

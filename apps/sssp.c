@@ -48,7 +48,7 @@ typedef struct search {
     news *news;
     mr_pair *pairs;
     bool moved; /* without lists: whether anything got shorter */
-    bool too_far;
+    bool too_far, over;
 } search;
 
 static double as_f64(int64_t bits)
@@ -248,22 +248,23 @@ static mr_status take_arrays(search *s)
     return mr_job_agree(s->job);
 }
 
-static mr_status follow_lists(search *s, mr_vertex source)
+/* What has a distance is followed: the source, or what a job that is resumed had found. */
+static mr_status follow_lists(search *s, mr_loop *loop)
 {
-    const uint64_t *starts = mr_neighbours_starts(s->neighbours);
-    uint64_t told = 0;
     MR_TRY(mr_neighbours_lists(s->neighbours, 0, &s->lists));
-    s->first = starts[mr_job_rank(s->job)];
-    s->count = starts[mr_job_rank(s->job) + 1] - s->first;
     MR_TRY(take_arrays(s));
     s->step = first_step(s);
-    if (source - s->first < s->count)
-        enqueue(s, source);
-    do {
+    for (uint64_t i = 0; i < s->count && !s->over; i++)
+        if (s->distances[s->first + i] < FAR)
+            enqueue(s, (mr_vertex)(s->first + i));
+    while (!s->over) {
+        uint64_t told = 0;
         exhaust(s);
         MR_TRY(tell(s, &told));
+        s->over = told == 0;
         mr_job_add(s->job, "rounds", mr_job_rank(s->job) == 0);
-    } while (told > 0);
+        MR_TRY(mr_loop_round(loop));
+    }
     return MR_OK;
 }
 
@@ -282,17 +283,37 @@ static void look(void *context, mr_edges edges)
         __atomic_store_n(&s->moved, true, __ATOMIC_RELAXED);
 }
 
-static mr_status look_at_all(search *s)
+static mr_status look_at_all(search *s, mr_loop *loop)
 {
-    int64_t moved;
-    do {
+    mr_all_min_i64(s->job, s->distances, mr_graph_vertices(s->graph));
+    while (!s->over) {
         s->moved = false;
         MR_TRY(mr_neighbours_each(s->neighbours, look, s));
-        moved = s->moved;
+        int64_t moved = s->moved;
         mr_all_max_i64(s->job, &moved, 1);
         mr_all_min_i64(s->job, s->distances, mr_graph_vertices(s->graph));
-    } while (moved);
+        s->over = !moved;
+        MR_TRY(mr_loop_round(loop));
+    }
     return MR_OK;
+}
+
+/* Each rank carries the distances of its own vertices: after a round it knows all there is to know
+ * of them. */
+static mr_status find_all(search *s)
+{
+    mr_loop *loop;
+    const uint64_t *starts = mr_neighbours_starts(s->neighbours);
+    s->first = starts[mr_job_rank(s->job)];
+    s->count = starts[mr_job_rank(s->job) + 1] - s->first;
+    MR_TRY(mr_loop_begin(s->job, "sssp", &loop));
+    mr_loop_value(loop, "over", &s->over, sizeof s->over);
+    mr_loop_spread(loop, "distances", s->distances + s->first, sizeof *s->distances, s->first,
+                   s->count, mr_graph_vertices(s->graph));
+    MR_TRY(mr_loop_load(loop, NULL));
+    bool in_memory = mr_neighbours_parts(s->neighbours) == 1;
+    MR_TRY(in_memory ? follow_lists(s, loop) : look_at_all(s, loop));
+    return mr_loop_end(&loop);
 }
 
 /* A vertex that has a way to it and no distance: the sum was too large. */
@@ -315,8 +336,7 @@ static mr_status search_all(search *s, mr_vertex source)
 {
     uint64_t n = mr_graph_vertices(s->graph);
     s->distances[source] = 0; /* as a double, too */
-    bool in_memory = mr_neighbours_parts(s->neighbours) == 1;
-    MR_TRY(in_memory ? follow_lists(s, source) : look_at_all(s));
+    MR_TRY(find_all(s));
     mr_all_min_i64(s->job, s->distances, n);
     if (s->f64)
         return MR_OK;

@@ -16,6 +16,7 @@
 #include <mapred/fold.h>
 #include <mapred/fork.h>
 #include <mapred/graph.h>
+#include <mapred/loop.h>
 #include <mapred/out.h>
 #include <mapred/pair.h>
 #include <mapred/pipeline.h>

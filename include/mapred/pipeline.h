@@ -45,6 +45,14 @@ typedef struct mr_stage_plan {
     size_t local_size;
     mr_status (*local_open)(mr_stage *stage, void *local);
     void (*local_close)(mr_stage *stage, void *local);
+    /* For pipelines that go on from a checkpoint (`resumes`), in order only. `save` hands over what
+     * the stage has come to (mr_stage_keep), between two items; `load` gets all of that, before the
+     * first item. */
+    mr_status (*save)(mr_stage *stage);
+    mr_status (*load)(mr_stage *stage, mr_bytes state);
+    /* A command in order that remembers nothing from one line to the next, such as sed: it may be
+     * ended after any item, and started again for the others. */
+    bool stateless;
 } mr_stage_plan;
 
 typedef struct mr_pipeline {
@@ -55,6 +63,14 @@ typedef struct mr_pipeline {
     const mr_stage_plan *stages; /* up to one without a name; the last one may put nothing */
     void *context;               /* of this rank: mr_stage_context */
     uint64_t memory;             /* bytes of items under way, on all ranks; 0: 16 MiB a rank */
+    /* With --checkpoint, the pipeline is saved by items that are done, and goes on behind them.
+     * That is right where all that kernels leave behind is what stages in order `save`, and the
+     * text that is the job's result (mr_text_output_begin). A command in order has to be
+     * `stateless`. Without, or otherwise, a resumed job runs the pipeline from its beginning. */
+    bool resumes;
+    /* The source can begin with that item, counted from 0: called before it. NULL: its first items,
+     * which have to be those they were, are dropped. */
+    mr_status (*seek)(mr_stage *stage, uint64_t item);
 } mr_pipeline;
 
 /* Collective. Runs it to its end. The first error ends it on all ranks, and names stage and item.
@@ -74,6 +90,8 @@ MR_API mr_status mr_stage_fail(mr_stage *stage, mr_status status, const char *fo
  * stages stop, the first of them counts, whoever was faster. A command in order that ends early,
  * and well, has had enough, too. */
 MR_API void mr_stage_stop(mr_stage *stage);
+/* Within `save`: bytes that `load` will get, behind those of earlier calls. */
+MR_API mr_status mr_stage_keep(mr_stage *stage, const void *bytes, size_t size);
 MR_API void *mr_stage_context(const mr_stage *stage);
 MR_API void *mr_stage_local(const mr_stage *stage);
 MR_API int mr_stage_rank(const mr_stage *stage);

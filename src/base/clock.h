@@ -36,6 +36,14 @@ static inline double mr_clock_thread(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+/* And all threads of the process together. */
+static inline double mr_clock_process(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
 static inline void mr_clock_nap(long microseconds)
 {
     nanosleep(&(struct timespec){0, microseconds * 1000}, NULL);

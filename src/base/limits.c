@@ -4,6 +4,8 @@
  */
 #include "base/limits.h"
 
+#include "base/slurm.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -132,16 +134,15 @@ static uint64_t cgroup(const char *root)
     return bytes;
 }
 
-/* Slurm counts in MiB; 0 is all of the node. */
+/* 0 is all of the node. */
 static uint64_t slurm(unsigned node_cpus)
 {
-    uint64_t mib = 1024 * 1024;
-    uint64_t node = mr_limits_environment("SLURM_MEM_PER_NODE");
-    uint64_t cpu = mr_limits_environment("SLURM_MEM_PER_CPU");
-    uint64_t cpus = mr_limits_environment("SLURM_CPUS_ON_NODE");
-    uint64_t bytes = node ? times(node, mib) : NO_LIMIT;
-    if (cpu)
-        bytes = least(bytes, times(times(cpu, mib), cpus ? cpus : node_cpus ? node_cpus : 1));
+    mr_slurm about;
+    mr_slurm_read(&about);
+    uint64_t cpus = about.cpus_on_node ? about.cpus_on_node : node_cpus ? node_cpus : 1;
+    uint64_t bytes = about.memory_per_node ? about.memory_per_node : NO_LIMIT;
+    if (about.memory_per_cpu)
+        bytes = least(bytes, times(about.memory_per_cpu, cpus));
     return bytes;
 }
 

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,26 +70,11 @@ void mr_slurm_describe(const mr_slurm *about, char *text, size_t size)
     append(text, size, about->restarts, about->restarts == 1 ? "restart" : "restarts");
 }
 
-/* ---- The end of the job ---- */
+/* ---- Asking ---- */
 
-/* "1700000000", or a time of the clock on the wall: "2026-11-21T18:00:00". */
-static int64_t time_of(const char *text)
+/* Starts a command in a process group of its own, with a pipe for what it says. */
+static bool start(char *const *command, pid_t *child, int *pipe_end)
 {
-    struct tm parts = {.tm_isdst = -1};
-    size_t digits = strspn(text, "0123456789");
-    if (digits > 0 && digits < 18 && strspn(text + digits, " \n") == strlen(text + digits))
-        return strtoll(text, NULL, 10);
-    if (!strptime(text, "%Y-%m-%dT%H:%M:%S", &parts))
-        return 0;
-    time_t seconds = mktime(&parts);
-    return seconds > 0 ? (int64_t)seconds : 0;
-}
-
-/* Starts squeue in a process group of its own, with a pipe for what it says. */
-static bool start_squeue(const char *job, pid_t *child, int *pipe_end)
-{
-    char *const command[] = {
-        "env", "SLURM_TIME_FORMAT=%s", "squeue", "-h", "-j", (char *)job, "-o", "%e", NULL};
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0)
         return false;
@@ -110,38 +96,62 @@ static bool start_squeue(const char *job, pid_t *child, int *pipe_end)
     return !failed;
 }
 
-/* Up to the end of a line, of the pipe, of the room or of the time. */
-static void read_line(int descriptor, char *text, size_t size, double deadline)
+/* Up to the end of a line (or of all, where that is wanted), of the room or of the time. */
+static bool read_some(int descriptor, char *text, size_t size, bool all, double deadline)
 {
     struct pollfd one = {.fd = descriptor, .events = POLLIN};
     size_t used = 0;
+    ssize_t got = 1;
     double left;
-    while (used + 1 < size && !memchr(text, '\n', used) && (left = deadline - mr_clock_now()) > 0) {
+    while (got > 0 && used + 1 < size && (all || !memchr(text, '\n', used)) &&
+           (left = deadline - mr_clock_now()) > 0) {
         if (poll(&one, 1, (int)(left * 1000) + 1) < 1)
             continue; /* it is late, or a signal came */
-        ssize_t got = read(descriptor, text + used, size - 1 - used);
-        if (got <= 0)
-            break;
-        used += (size_t)got;
+        got = read(descriptor, text + used, size - 1 - used);
+        used += got > 0 ? (size_t)got : 0;
     }
     text[used] = 0;
+    return got == 0 || memchr(text, '\n', used);
+}
+
+/* False when nothing was said to its end, in time. */
+static bool ask(char *const *command, char *text, size_t size, bool all, double patience)
+{
+    pid_t child;
+    int pipe_end;
+    text[0] = 0;
+    if (!start(command, &child, &pipe_end))
+        return false;
+    bool told = read_some(pipe_end, text, size, all, mr_clock_now() + patience);
+    close(pipe_end);
+    /* It has said what it was asked, or is late: all of it must go, or waiting could be long. */
+    kill(-child, SIGKILL);
+    waitpid(child, NULL, 0);
+    return told;
+}
+
+/* ---- The end of the job ---- */
+
+/* "1700000000", or a time of the clock on the wall: "2026-11-21T18:00:00". */
+static int64_t time_of(const char *text)
+{
+    struct tm parts = {.tm_isdst = -1};
+    size_t digits = strspn(text, "0123456789");
+    if (digits > 0 && digits < 18 && strspn(text + digits, " \n") == strlen(text + digits))
+        return strtoll(text, NULL, 10);
+    if (!strptime(text, "%Y-%m-%dT%H:%M:%S", &parts))
+        return 0;
+    time_t seconds = mktime(&parts);
+    return seconds > 0 ? (int64_t)seconds : 0;
 }
 
 int64_t mr_slurm_ask_end(uint64_t job, double patience)
 {
     char number[24], text[64];
-    pid_t child;
-    int pipe_end;
+    char *const command[] = {
+        "env", "SLURM_TIME_FORMAT=%s", "squeue", "-h", "-j", number, "-o", "%e", NULL};
     snprintf(number, sizeof number, "%" PRIu64, job);
-    if (!start_squeue(number, &child, &pipe_end))
-        return 0;
-    read_line(pipe_end, text, sizeof text, mr_clock_now() + patience);
-    close(pipe_end);
-    /* It has said all that it was asked, or is late: all of it must go, or waiting could be long.
-     */
-    kill(-child, SIGKILL);
-    waitpid(child, NULL, 0);
-    return time_of(text);
+    return ask(command, text, sizeof text, false, patience) ? time_of(text) : 0;
 }
 
 int64_t mr_slurm_end_time(void)
@@ -154,6 +164,69 @@ int64_t mr_slurm_end_time(void)
     }
     uint64_t job = mr_limits_environment("SLURM_JOB_ID");
     return job ? mr_slurm_ask_end(job, PATIENCE) : 0;
+}
+
+/* ---- Before a job ---- */
+
+bool mr_slurm_shape(const char *partition, uint64_t *sockets, uint64_t *cpus)
+{
+    char text[4096], name[256];
+    char *const command[] = {"sinfo", "-h", "-e", "-o", "%X %c", name, NULL};
+    char *rest = NULL;
+    snprintf(name, sizeof name, "--partition=%s", partition ? partition : "");
+    char *const usual[] = {"sinfo", "-h", "-e", "-o", "%X %c %P", NULL};
+    *sockets = *cpus = 0;
+    if (!ask(partition ? command : usual, text, sizeof text, true, PATIENCE))
+        return false;
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        char *end;
+        uint64_t here = strtoull(line, &end, 10), cpus_here = strtoull(end, &end, 10);
+        if (!partition && !strchr(end, '*')) /* which stands behind the name of the usual one */
+            continue;
+        if ((*sockets && (*sockets != here || *cpus != cpus_here)) || !here || cpus_here < here)
+            return false;
+        *sockets = here;
+        *cpus = cpus_here;
+    }
+    return *sockets > 0;
+}
+
+/* Whole numbers with colons between, as many as there are; 0: something else. */
+static unsigned split_time(const char *text, uint64_t parts[3])
+{
+    for (unsigned count = 0; count < 3; text++) {
+        if (*text < '0' || *text > '9' || strspn(text, "0123456789") > 9)
+            return 0;
+        char *end;
+        parts[count++] = strtoull(text, &end, 10);
+        text = end;
+        if (!*text)
+            return count;
+        if (*text != ':')
+            return 0;
+    }
+    return 0;
+}
+
+bool mr_slurm_limit(const char *text, uint64_t *seconds)
+{
+    uint64_t days[3] = {0}, parts[3] = {0};
+    char before[12] = "0";
+    const char *dash = strchr(text, '-');
+    *seconds = 0;
+    if (strcasecmp(text, "unlimited") == 0 || strcasecmp(text, "infinite") == 0)
+        return true;
+    if (dash && dash - text < (ptrdiff_t)sizeof before)
+        snprintf(before, sizeof before, "%.*s", (int)(dash - text), text);
+    unsigned count = split_time(dash ? dash + 1 : text, parts);
+    if (!count || (dash && strlen(before) != (size_t)(dash - text)) ||
+        split_time(before, days) != 1)
+        return false;
+    if (dash || count == 3) /* days-hours:minutes:seconds, from the left */
+        *seconds = ((days[0] * 24 + parts[0]) * 60 + parts[1]) * 60 + parts[2];
+    else /* minutes:seconds */
+        *seconds = parts[0] * 60 + parts[1];
+    return true;
 }
 
 /* ---- Started in the wrong way ---- */

@@ -42,6 +42,15 @@ int64_t mr_slurm_end_time(void);
 int64_t mr_slurm_ask_end(uint64_t job, double patience);
 
 /*
+ * What all nodes of a partition (NULL: the usual one) have in common, as sinfo tells it: the number
+ * of sockets, and of CPUs. False when they differ, or nobody knows. As patient as that.
+ */
+bool mr_slurm_shape(const char *partition, uint64_t *sockets, uint64_t *cpus);
+
+/* A time limit as sbatch takes it, in seconds; 0: none ("UNLIMITED"). False: it is not one. */
+bool mr_slurm_limit(const char *text, uint64_t *seconds);
+
+/*
  * MR_USAGE when srun has started several tasks and none of them can find the others: each would be
  * a job of its own and do all of the work.
  */

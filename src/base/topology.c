@@ -5,6 +5,7 @@
 #include "base/topology.h"
 
 #include "base/limits.h"
+#include "base/slurm.h"
 
 #include <hwloc.h>
 
@@ -112,10 +113,11 @@ static void ask_cpus(node *here)
     if (!here->launcher[0])
         hwloc_bitmap_copy(here->allowed, here->mine);
     here->job_cpus = (uint64_t)hwloc_bitmap_weight(here->allowed);
-    uint64_t slurm = mr_limits_environment("SLURM_CPUS_ON_NODE");
+    mr_slurm slurm;
+    mr_slurm_read(&slurm);
     uint64_t all_cpus = (uint64_t)hwloc_bitmap_weight(all);
-    if (!here->launcher[0] && getenv("SLURM_PROCID") && slurm > here->job_cpus)
-        here->job_cpus = slurm < all_cpus ? slurm : all_cpus;
+    if (!here->launcher[0] && getenv("SLURM_PROCID") && slurm.cpus_on_node > here->job_cpus)
+        here->job_cpus = slurm.cpus_on_node < all_cpus ? slurm.cpus_on_node : all_cpus;
 }
 
 /* Loads cores and their caches and nothing else: this stands in the way of every start. */

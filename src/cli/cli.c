@@ -34,7 +34,31 @@ const mr_command mr_commands[] = {
      "  --native     code for this machine's CPU alone\n"
      "The compiler is $CC, or else the one that mapred was built with.\n",
      mr_command_build, false},
+    {"submit", "[OPTION...] [--] APP [APP OPTIONS] [JOB OPTIONS] INPUT...",
+     "write a batch script for Slurm and submit it",
+     "  --nodes N               nodes\n"
+     "  --time T                limit: minutes, or [days-]hours:minutes:seconds\n"
+     "  --mem M                 memory of a node, as 64G\n"
+     "  --partition P, --account A, --job-name X, --output-log FILE\n"
+     "                          as sbatch has them (there the log is --output)\n"
+     "  --ntasks-per-node K     ranks a node; default: one a socket, or 1\n"
+     "  --cpus-per-task C       CPUs a rank; default: all of the node\n"
+     "  --array SPEC            a job for each number; %a in arguments is the number\n"
+     "  --chain N               up to N jobs, each going on where the last one stopped,\n"
+     "                          instead of one that goes back into the queue\n"
+     "  --retries N             after lost nodes or killed ranks, in a row (default: 3)\n"
+     "  --margin SECONDS        before the limit, to stop in (default: a tenth, 10 to 300)\n"
+     "  --launcher mpirun|srun  default: mpirun\n"
+     "  --sbatch OPTION         any other option of sbatch, as --sbatch=--qos=long\n"
+     "  --print                 write the script to stdout and do no more\n"
+     "The job keeps checkpoints, beside its output or where --checkpoint says.\n",
+     mr_command_submit, false},
     {"doctor", "", "look this installation and machine over", "", mr_command_doctor, false},
+    {"report", "FILE.json [-o PAGE.html]", "make a page to look at of what --report wrote",
+     "  -o PAGE.html  where it goes; default: standard output\n"
+     "The page is one file that needs no network: time, balance, exchange, memory, the slowest\n"
+     "blocks, hot keys, and what to try next. FILE.json may be - (standard input).\n",
+     mr_command_report, false},
     {.name = NULL},
 };
 

@@ -43,7 +43,9 @@ mr_status mr_command_apps(mr_call *call, mr_error *error);
 mr_status mr_command_help(mr_call *call, mr_error *error);
 mr_status mr_command_new(mr_call *call, mr_error *error);
 mr_status mr_command_build(mr_call *call, mr_error *error);
+mr_status mr_command_submit(mr_call *call, mr_error *error);
 mr_status mr_command_doctor(mr_call *call, mr_error *error);
+mr_status mr_command_report(mr_call *call, mr_error *error);
 
 /*
  * Tells the user about an error, once and from rank 0. With MPI this must be done before it is

@@ -7,6 +7,7 @@
 #include "cli/options.h"
 #include "comm/comm.h"
 #include "observe/guard.h"
+#include "observe/signals.h"
 #include "sets/run.h"
 
 #include <errno.h>
@@ -133,6 +134,7 @@ static mr_status run(mr_call *call, bool dry_run, mr_error *error)
     call->is_started = true;
     if (!dry_run)
         start_guard(call);
+    mr_signals_install();
     mr_status status = mr_comm_start(&comm, error);
     if (status == MR_OK) {
         call->rank = mr_comm_rank(comm);

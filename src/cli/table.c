@@ -59,7 +59,7 @@ const mr_job_option mr_job_options[] = {
     {"config", 0, MR_JOB_TEXT, "FILE", "mapred.conf, where there is one",
      "read options from a file", AT(config)},
     {"quiet", 'q', MR_JOB_FLAG, NULL, NULL, "say nothing but errors", AT(settings.quiet)},
-    {"verbose", 'v', MR_JOB_FLAG, NULL, NULL, "explain the plan and the binding",
+    {"verbose", 'v', MR_JOB_FLAG, NULL, NULL, "explain the plan, and where time and memory went",
      AT(settings.verbose)},
     {"help", 'h', MR_JOB_FLAG, NULL, NULL, "show this", AT(help), .typed_only = true},
     {"version", 0, MR_JOB_FLAG, NULL, NULL, "show which mapred this is", AT(version),

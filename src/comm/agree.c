@@ -3,6 +3,8 @@
  * What they carry is small; data goes through exchange.c.
  */
 #include "base/flight.h"
+#include "base/clock.h"
+#include "base/span.h"
 #include "comm/post_internal.h"
 #include "comm/vector.h"
 
@@ -28,12 +30,24 @@ static int first_failed(mr_comm *comm, int mine)
     return failed;
 }
 
+/* The same, as time that this rank waited for the last one. */
+static int wait_for_failed(mr_comm *comm, int mine)
+{
+    const double since = mr_clock_now();
+    const mr_span_kind before = mr_span_begin_at(MR_SPAN_WAIT, since);
+    int failed = first_failed(comm, mine);
+    const double now = mr_clock_now();
+    mr_span_end_at(before, now);
+    mr_span_met(now - since);
+    return failed;
+}
+
 mr_status mr_comm_agree(mr_comm *comm, mr_error *error)
 {
     if (comm->office)
         mr_post_tell(comm->office, error);
     int told = error->text[0] ? comm->rank : comm->size + comm->rank;
-    int failed = first_failed(comm, error->code == MR_OK ? INT_MAX : told);
+    int failed = wait_for_failed(comm, error->code == MR_OK ? INT_MAX : told);
     if (failed == INT_MAX)
         return MR_OK;
     failed %= comm->size;
@@ -116,16 +130,33 @@ bool mr_comm_any(mr_comm *comm, bool mine)
     return any != 0;
 }
 
+enum { TAG_SEND = 0, TAG_HAND = 2 };
+
 void mr_comm_send(mr_comm *comm, int to, const void *bytes, size_t size)
 {
-    MPI_Send(bytes, (int)size, MPI_BYTE, to, 0, comm->world);
+    MPI_Send(bytes, (int)size, MPI_BYTE, to, TAG_SEND, comm->world);
+}
+
+void mr_comm_hand(mr_comm *comm, int to, const void *bytes, size_t size)
+{
+    MPI_Send(bytes, (int)size, MPI_BYTE, to, TAG_HAND, comm->world);
+}
+
+static size_t receive(mr_comm *comm, int from, int tag, void *bytes, size_t most)
+{
+    MPI_Status status;
+    int count;
+    MPI_Recv(bytes, (int)most, MPI_BYTE, from, tag, comm->world, &status);
+    MPI_Get_count(&status, MPI_BYTE, &count);
+    return (size_t)count;
 }
 
 size_t mr_comm_receive(mr_comm *comm, int from, void *bytes, size_t most)
 {
-    MPI_Status status;
-    int count;
-    MPI_Recv(bytes, (int)most, MPI_BYTE, from, 0, comm->world, &status);
-    MPI_Get_count(&status, MPI_BYTE, &count);
-    return (size_t)count;
+    return receive(comm, from, TAG_SEND, bytes, most);
+}
+
+size_t mr_comm_take(mr_comm *comm, int from, void *bytes, size_t most)
+{
+    return receive(comm, from, TAG_HAND, bytes, most);
 }

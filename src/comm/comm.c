@@ -2,6 +2,8 @@
 #include "base/flight.h"
 #include "comm/internal.h"
 
+#include "base/slurm.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,10 +19,11 @@ static bool launched(void)
     return getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK");
 }
 
+/* Tasks of srun that know nothing of each other are told so by the first of them. */
 int mr_comm_rank_hint(void)
 {
     if (!launched())
-        return 0;
+        return getenv("SLURM_STEP_ID") ? number_of("SLURM_PROCID", 0) : 0;
     return number_of("OMPI_COMM_WORLD_RANK", number_of("PMIX_RANK", 0));
 }
 
@@ -35,6 +38,8 @@ static void choose_transport(void)
         /* All who are alone on a node would share one folder, and who ends takes it from who is
          * about to start. Nothing is kept there. */
         setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
+        /* A shell that srun has started: Open MPI would look for srun's PMI, and give up. */
+        unsetenv("SLURM_STEP_ID");
         return;
     }
     int here = number_of("OMPI_COMM_WORLD_LOCAL_SIZE", 0);
@@ -56,7 +61,8 @@ static mr_status find_node(mr_comm *comm, mr_error *error)
     MPI_Comm_size(comm->node, &comm->node_size);
     comm->node_ranks = calloc((size_t)comm->node_size, sizeof *comm->node_ranks);
     comm->counts = calloc(2 * (size_t)comm->size, sizeof *comm->counts);
-    if (!comm->node_ranks || !comm->counts)
+    comm->sent = calloc((size_t)comm->size, sizeof *comm->sent);
+    if (!comm->node_ranks || !comm->counts || !comm->sent)
         mr_error_set(error, MR_NO_MEMORY, "out of memory: starting up");
     mr_status status = mr_comm_agree(comm, error);
     if (status == MR_OK)
@@ -66,6 +72,7 @@ static mr_status find_node(mr_comm *comm, mr_error *error)
 
 mr_status mr_comm_start(mr_comm **result, mr_error *error)
 {
+    MR_TRY(mr_slurm_check_launch(error));
     mr_comm *comm = calloc(1, sizeof *comm);
     if (!comm)
         return mr_error_set(error, MR_NO_MEMORY, "out of memory: starting up");
@@ -102,6 +109,7 @@ void mr_comm_finish(mr_comm **comm)
     mr_flight_wait_end();
     free((*comm)->node_ranks);
     free((*comm)->counts);
+    free((*comm)->sent);
     free(*comm);
     *comm = NULL;
 }
@@ -139,6 +147,11 @@ const char *mr_comm_host(const mr_comm *comm)
 void mr_comm_node_gather(mr_comm *comm, const void *bytes, size_t size, void *all)
 {
     MPI_Allgather(bytes, (int)size, MPI_BYTE, all, (int)size, MPI_BYTE, comm->node);
+}
+
+const uint64_t *mr_comm_sent(const mr_comm *comm)
+{
+    return comm->sent;
 }
 
 void mr_comm_abort(mr_comm *comm, int code)

@@ -34,6 +34,8 @@ const int *mr_comm_node_ranks(const mr_comm *comm);
 const char *mr_comm_host(const mr_comm *comm);
 /* Collective over the ranks of a node. `size` bytes of each, in their order, for each of them. */
 void mr_comm_node_gather(mr_comm *comm, const void *bytes, size_t size, void *all);
+/* Bytes that this rank has sent to each rank so far, as pages and as pieces of arrays. */
+const uint64_t *mr_comm_sent(const mr_comm *comm);
 
 /*
  * Collective. The one agreement point: when any rank has recorded an error, all ranks leave with
@@ -61,6 +63,10 @@ bool mr_comm_any(mr_comm *comm, bool mine);
  */
 void mr_comm_send(mr_comm *comm, int to, const void *bytes, size_t size);
 size_t mr_comm_receive(mr_comm *comm, int from, void *bytes, size_t most);
+
+/* The same beside all others: no message that a job left behind when it failed is met here. */
+void mr_comm_hand(mr_comm *comm, int to, const void *bytes, size_t size);
+size_t mr_comm_take(mr_comm *comm, int from, void *bytes, size_t most);
 
 /* Local. Ends all ranks at once, after an error that can't be agreed on. Does not return. */
 _Noreturn void mr_comm_abort(mr_comm *comm, int code);

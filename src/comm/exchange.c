@@ -3,6 +3,7 @@
 #include "comm/exchange.h"
 
 #include "base/flight.h"
+#include "base/span.h"
 #include "comm/internal.h"
 
 #include <stdlib.h>
@@ -53,8 +54,11 @@ void mr_exchange_send(mr_exchange *exchange, mr_page *page)
     exchange->pages[at] = page;
     exchange->volume.bytes_sent += page->size;
     exchange->volume.messages_sent++;
+    exchange->comm->sent[page->to] += page->size;
+    const mr_span_kind before = mr_span_begin(MR_SPAN_EXCHANGE);
     MPI_Issend(page->bytes, (int)page->size, MPI_BYTE, page->to, TAG_PAGE, exchange->comm->exchange,
                &exchange->requests[at]);
+    mr_span_end(before);
 }
 
 /* One look at all of them: with each look MPI looks at everything, and that takes its time. */
@@ -112,7 +116,9 @@ mr_page *mr_exchange_arrived(mr_exchange *exchange, mr_error *error)
         throw_away(exchange, &message, (size_t)size);
         return NULL;
     }
+    const mr_span_kind before = mr_span_begin(MR_SPAN_EXCHANGE);
     MPI_Mrecv(page->bytes, size, MPI_BYTE, &message, MPI_STATUS_IGNORE);
+    mr_span_end(before);
     page->size = (size_t)size;
     page->to = status.MPI_SOURCE;
     exchange->volume.bytes_received += page->size;

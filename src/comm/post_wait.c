@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/flight.h"
+#include "base/span.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -61,7 +62,8 @@ typedef struct waiter {
     double deadline;
     bool is_mpi, goes_on; /* goes on when the job is stopping */
     double eager_until, asked, length;
-    bool has_watched;
+    bool has_watched, is_seen;
+    mr_span_kind before;
 } waiter;
 
 static void ask_whether_to_stop(mr_post *post, waiter *w, double now)
@@ -86,6 +88,15 @@ static void rest(mr_post *post, waiter *w, double now)
     w->length = smaller(w->length * 1.5, LONGEST_NAP);
 }
 
+/* From here on it counts as waiting: what was there at once did not take any. */
+static void see(waiter *w, double now)
+{
+    if (w->is_seen)
+        return;
+    w->is_seen = true;
+    w->before = mr_span_begin_at(MR_SPAN_WAIT, now);
+}
+
 static mr_status wait_on(mr_post *post, waiter *w)
 {
     for (int looks = 0; !w->ready(w->context);) {
@@ -97,6 +108,7 @@ static mr_status wait_on(mr_post *post, waiter *w)
             continue;
         const double now = mr_clock_now();
         ask_whether_to_stop(post, w, now);
+        see(w, now);
         if (now >= w->deadline)
             return w->ready(w->context) ? MR_OK : MR_TIMED_OUT;
         if (moved || w->eager_until == 0) {
@@ -117,6 +129,8 @@ static mr_status wait(mr_post *post, waiter *w)
     mr_flight_wait_end();
     if (status == MR_OK)
         mr_flight_progress();
+    if (w->is_seen)
+        mr_span_end(w->before);
     if (w->has_watched)
         mr_post_wake_postman(post);
     return status;

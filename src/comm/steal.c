@@ -5,19 +5,20 @@
 
 #include <stdlib.h>
 
-enum { TAG_REQUEST = 1, TAG_ANSWER, TAG_STOP, TAG_DONE };
+enum { TAG_REQUEST = 1, TAG_ANSWER, TAG_STOP, TAG_DONE, TAG_PAUSE };
 
 struct mr_steal {
     mr_comm *comm;
     mr_steal_give give;
     void *context;
-    bool stopped;
+    bool stopped, paused;
     bool waiting;  /* for an answer */
     bool answered; /* it is in `answer` */
     mr_range answer;
     int tries, most_tries;
     uint32_t random;
-    uint64_t *told; /* rank 0: what each rank has done */
+    uint64_t serial; /* the same on all ranks */
+    uint64_t *told;  /* rank 0: what each rank has done */
     MPI_Request end;
     bool ending, ended;
 };
@@ -50,6 +51,7 @@ mr_status mr_steal_create(mr_steal **result, mr_comm *comm, mr_steal_give give, 
         return mr_error_set(error, MR_NO_MEMORY, "out of memory: starting the map");
     }
     steal->comm = comm;
+    steal->serial = ++comm->steals;
     steal->give = give;
     steal->context = context;
     steal->told = told;
@@ -86,6 +88,10 @@ static void take_in(mr_steal *steal, int from, int tag, mr_range range)
         break;
     case TAG_STOP:
         steal->stopped = true;
+        break;
+    case TAG_PAUSE:
+        /* Perhaps of the work before this one: it was sent when its end had begun. */
+        steal->paused = steal->paused || range.end == steal->serial;
         break;
     default:
         steal->told[from] = range.begin;
@@ -145,7 +151,7 @@ mr_steal_state mr_steal_ask(mr_steal *steal, mr_range *range)
             return MR_STEAL_GOT;
         }
     }
-    if (steal->tries >= steal->most_tries || steal->stopped)
+    if (steal->tries >= steal->most_tries || steal->stopped || steal->paused)
         return MR_STEAL_NOTHING;
     send_range(steal, victim(steal), TAG_REQUEST, (mr_range){0, 0});
     steal->tries++;
@@ -153,14 +159,32 @@ mr_steal_state mr_steal_ask(mr_steal *steal, mr_range *range)
     return MR_STEAL_WAITING;
 }
 
+static void tell_all(mr_steal *steal, int tag)
+{
+    for (int rank = 0; rank < steal->comm->size; rank++)
+        if (rank != steal->comm->rank)
+            send_range(steal, rank, tag, (mr_range){0, steal->serial});
+}
+
 void mr_steal_stop(mr_steal *steal)
 {
     if (steal->stopped)
         return;
     steal->stopped = true;
-    for (int rank = 0; rank < steal->comm->size; rank++)
-        if (rank != steal->comm->rank)
-            send_range(steal, rank, TAG_STOP, (mr_range){0, 0});
+    tell_all(steal, TAG_STOP);
+}
+
+void mr_steal_pause(mr_steal *steal)
+{
+    if (steal->paused)
+        return;
+    steal->paused = true;
+    tell_all(steal, TAG_PAUSE);
+}
+
+bool mr_steal_paused(const mr_steal *steal)
+{
+    return steal->paused;
 }
 
 bool mr_steal_stopped(const mr_steal *steal)

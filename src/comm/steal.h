@@ -41,6 +41,11 @@ mr_steal_state mr_steal_ask(mr_steal *steal, mr_range *range);
 void mr_steal_stop(mr_steal *steal);
 bool mr_steal_stopped(const mr_steal *steal);
 
+/* Tells all ranks to stand still, with what they have left; and whether one has told us. Nobody
+ * asks for work any more then; an answer that is on its way is still taken. */
+void mr_steal_pause(mr_steal *steal);
+bool mr_steal_paused(const mr_steal *steal);
+
 /* Tells rank 0 how much this rank has done; on rank 0, the sum of what all said. */
 void mr_steal_tell(mr_steal *steal, uint64_t done);
 uint64_t mr_steal_told(const mr_steal *steal);

@@ -1,6 +1,7 @@
 /* comm/trade.c: every rank to every rank, in pairs, a piece at a time that an int can count. */
 #include "comm/trade.h"
 
+#include "base/span.h"
 #include "comm/internal.h"
 
 #include <string.h>
@@ -27,12 +28,14 @@ void mr_trade(mr_comm *comm, const void *give, const uint64_t *give_starts, void
               const uint64_t *take_starts)
 {
     const int ranks = comm->size, me = comm->rank;
+    const mr_span_kind before = mr_span_begin(MR_SPAN_EXCHANGE);
     memcpy((char *)take + take_starts[me], (const char *)give + give_starts[me],
            give_starts[me + 1] - give_starts[me]);
     for (int step = 1; step < ranks; step++) {
         int to = (me + step) % ranks, from = (me + ranks - step) % ranks;
         flow out = {give_starts[to], give_starts[to + 1], to};
         flow in = {take_starts[from], take_starts[from + 1], from};
+        comm->sent[to] += out.end - out.at;
         while (out.at < out.end || in.at < in.end) {
             uint64_t out_at, in_at;
             int out_size = next(&out, &out_at, &to), in_size = next(&in, &in_at, &from);
@@ -41,6 +44,7 @@ void mr_trade(mr_comm *comm, const void *give, const uint64_t *give_starts, void
                          MPI_STATUS_IGNORE);
         }
     }
+    mr_span_end(before);
 }
 
 void mr_trade_numbers(mr_comm *comm, uint64_t *numbers)

@@ -6,6 +6,7 @@
  */
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/span.h"
 #include "engine/job.h"
 #include "engine/wire.h"
 #include "store/splitters.h"
@@ -158,15 +159,25 @@ static bool fold_page(sorter *s)
     combine *c = s->c;
     atomic_fetch_add(&c->folding, 1);
     mr_page *page = pop(c, &c->inbox);
+    const mr_span_kind before = page ? mr_span_begin(MR_SPAN_FOLD) : MR_SPAN_NONE;
     if (page && !atomic_load(&c->failed) &&
         (unseal_page(c, page, &s->error) != MR_OK ||
          mr_wire_fold(c->to, page->bytes, page->size, s->thread * 7, &s->unpacker, &s->error) !=
              MR_OK))
         fail(c, &s->error);
-    if (page)
+    if (page) {
         recycle(c, page);
+        mr_span_end(before);
+    }
     atomic_fetch_sub(&c->folding, 1);
     return page != NULL;
+}
+
+static void wait_a_little(void)
+{
+    const mr_span_kind before = mr_span_begin(MR_SPAN_WAIT);
+    mr_clock_nap(PAUSE);
+    mr_span_end(before);
 }
 
 /* Hands a page over to be sent, and makes itself useful while too many are waiting. */
@@ -181,7 +192,7 @@ static void send_page(sorter *s, mr_page *page)
         if (length(c, &c->outbox) < PAGES_AHEAD)
             return;
         if (!fold_page(s) && !s->main)
-            mr_clock_nap(PAUSE);
+            wait_a_little();
     }
 }
 
@@ -276,6 +287,7 @@ static bool scatter(sorter *s)
         return false;
     unsigned p = atomic_fetch_add(&c->next, 1);
     if (p < c->from->count && !atomic_load(&c->failed)) {
+        mr_span_begin(MR_SPAN_EXCHANGE);
         if (scatter_partition(s, p) != MR_OK)
             fail(c, &s->error);
         return true;
@@ -302,6 +314,8 @@ static void run(combine *c)
 {
     sorter s = {.c = c, .thread = (unsigned)omp_get_thread_num()};
     s.main = s.thread == 0;
+    mr_span_thread(s.thread);
+    const mr_span_kind before = mr_span_begin(MR_SPAN_EXCHANGE);
     s.pages = calloc((size_t)c->ranks, sizeof(mr_page *));
     if (!s.pages) {
         mr_error_set(&s.error, MR_NO_MEMORY, "out of memory: starting the exchange");
@@ -309,11 +323,15 @@ static void run(combine *c)
         s.scattered = true;
         atomic_fetch_sub(&c->scattering, 1);
     }
+    double done = 0;
     while (!atomic_load(&c->over)) {
         if (s.main)
             pump(c);
         if (fold_page(&s) || scatter(&s))
             continue;
+        mr_span_begin(MR_SPAN_WAIT);
+        if (s.main && done == 0)
+            done = mr_clock_now();
         if (s.main && finished(c))
             atomic_store(&c->over, true);
         else if (s.main)
@@ -321,6 +339,9 @@ static void run(combine *c)
         else
             mr_clock_nap(PAUSE);
     }
+    mr_span_end(before);
+    if (s.main)
+        mr_span_met(mr_clock_now() - done);
     free(s.pages);
     mr_unpacker_free(&s.unpacker);
 }

@@ -6,9 +6,10 @@
 #include "engine/dense.h"
 
 #include "base/memory.h"
+#include "base/span.h"
 #include "comm/dense.h"
 #include "comm/vector.h"
-#include "engine/job.h"
+#include "engine/step.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -149,6 +150,42 @@ static void merge_some(const mr_fold *fold, unsigned char *to, const unsigned ch
         fold->merge(fold, to + i * fold->size, from + i * fold->size);
 }
 
+mr_status mr_dense_save(const mr_dense *dense, mr_step *step)
+{
+    char name[MR_STEP_NAME];
+    mr_step_name(step, "dense", name);
+    for (unsigned i = 0; i < dense->threads; i++)
+        if (dense->mine[i].used)
+            MR_TRY(mr_keep_add(dense->job->keep, name, dense->mine[i].accumulators, size_of(dense),
+                               dense->job->error));
+    return MR_OK;
+}
+
+mr_status mr_dense_load(mr_dense *dense, mr_step *step)
+{
+    char name[MR_STEP_NAME];
+    mr_job *job = dense->job;
+    mr_step_name(step, "dense", name);
+    size_t ranks = (size_t)mr_comm_size(job->comm);
+    for (size_t i = (size_t)mr_comm_rank(job->comm); i < mr_keep_count(job->keep, name);
+         i += ranks) {
+        void *bytes;
+        const mr_keep_entry *entry = mr_keep_entry_at(job->keep, name, i);
+        unsigned char *to = mr_dense_take(dense, 0, job->error);
+        if (!to)
+            return job->error->code;
+        MR_TRY(mr_keep_load(job->keep, entry, &bytes, job->error));
+        if (entry->size == size_of(dense))
+            merge_some(dense->fold, to, bytes, dense->count);
+        else
+            mr_error_set(job->error, MR_BAD_INPUT,
+                         "checkpoint does not fit: %s: dense results of another size",
+                         mr_keep_folder(job->keep));
+        free(bytes);
+    }
+    return job->error->code;
+}
+
 /* One level of the tree: `others` arrays behind the first half go into as many of that. */
 static void merge_level(const mr_dense *dense, unsigned char **arrays, unsigned half,
                         unsigned others)
@@ -171,6 +208,7 @@ static mr_status merge_threads(mr_dense *dense)
     unsigned char **arrays = calloc(dense->threads, sizeof *arrays);
     if (!arrays)
         return mr_error_set(dense->job->error, MR_NO_MEMORY, "out of memory: dense results");
+    const mr_span_kind before = mr_span_begin(MR_SPAN_FOLD);
     for (unsigned i = 0; i < dense->threads; i++)
         if (dense->mine[i].used)
             arrays[count++] = dense->mine[i].accumulators;
@@ -179,6 +217,7 @@ static mr_status merge_threads(mr_dense *dense)
     for (; count > 1; count -= count / 2)
         merge_level(dense, arrays, count - count / 2, count / 2);
     dense->merged = arrays[0];
+    mr_span_end(before);
     free(arrays);
     return dense->merged ? MR_OK : MR_NO_MEMORY;
 }

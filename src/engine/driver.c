@@ -9,6 +9,7 @@
 #include "comm/post.h"
 #include "comm/vector.h"
 #include "engine/job.h"
+#include "engine/loop.h"
 #include "observe/signals.h"
 
 #include <stdio.h>
@@ -197,6 +198,7 @@ mr_status mr_job_drive(mr_job *job)
     atomic_store(&job->left, true);
     const bool half_written = job->text != NULL;
     mr_text_output_abandon(job);
+    mr_loops_abandon(job);
     MR_TRY(agree_on_end(job, status));
     if (half_written)
         mr_error_set(job->error, MR_FAILED,

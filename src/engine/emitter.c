@@ -3,6 +3,7 @@
 #include "engine/emitter.h"
 
 #include "base/clock.h"
+#include "base/span.h"
 #include "engine/job.h"
 
 #include <omp.h>
@@ -70,6 +71,13 @@ void mr_emitter_destroy(mr_emitter **result)
     *result = NULL;
 }
 
+static void wait_a_little(void)
+{
+    const mr_span_kind before = mr_span_begin(MR_SPAN_WAIT);
+    mr_clock_nap(PAUSE);
+    mr_span_end(before);
+}
+
 /* To another rank. Who fills pages faster than they leave waits here. */
 static mr_status post(mr_emitter *e, mr_page *page, uint32_t pile, mr_error *error)
 {
@@ -83,7 +91,7 @@ static mr_status post(mr_emitter *e, mr_page *page, uint32_t pile, mr_error *err
             shuffle->outbox.bytes < OUTBOX_MOST * shuffle->page_size)
             return MR_OK;
         if (!e->main)
-            mr_clock_nap(PAUSE);
+            wait_a_little();
     }
 }
 

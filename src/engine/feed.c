@@ -8,6 +8,9 @@
 #include "base/flight.h"
 #include "base/memory.h"
 #include "engine/dense.h"
+#include "engine/map.h"
+#include "engine/seeing.h"
+#include "engine/step.h"
 #include "observe/crash.h"
 #include "observe/signals.h"
 
@@ -17,9 +20,12 @@
 
 #define PAUSE 50 /* microseconds between looks for work */
 
-static mr_range give_work(void *feed)
+static mr_range give_work(void *context)
 {
-    return mr_work_give(&((mr_feed *)feed)->work);
+    mr_feed *feed = context;
+    if (atomic_load(&feed->pausing))
+        return (mr_range){0, 0};
+    return mr_work_give(&feed->work);
 }
 
 static void fail(mr_feed *feed, const mr_error *error)
@@ -34,6 +40,11 @@ static void fail(mr_feed *feed, const mr_error *error)
 bool mr_feed_stopped(const mr_feed *feed)
 {
     return atomic_load(&feed->stop);
+}
+
+bool mr_feed_pausing(const mr_feed *feed)
+{
+    return atomic_load(&feed->pausing);
 }
 
 void mr_feed_advance(mr_feed *feed, uint64_t bytes)
@@ -55,11 +66,27 @@ static void tell_progress(mr_feed *feed)
         mr_progress_update(&job->progress, feed->phase, mr_steal_told(feed->stealing));
 }
 
+/* Whether a checkpoint is wanted, here or elsewhere. All ranks stand still for it. */
+static void look_at_wishes(mr_feed *feed)
+{
+    if (mr_step_is_wanted(feed->step))
+        mr_steal_pause(feed->stealing);
+    if (mr_steal_paused(feed->stealing))
+        atomic_store(&feed->pausing, true);
+}
+
+/* A feed that saves itself does so before it stops. */
+static mr_status check_signals(const mr_feed *feed, mr_error *error)
+{
+    bool saves = feed->step && feed->step->job && mr_signals_stopping();
+    return saves ? MR_OK : mr_signals_check(error);
+}
+
 /* What the main thread does for the other ranks between its units. */
 static void serve(mr_feed *feed)
 {
     mr_error error = {0};
-    if (mr_signals_check(&error) != MR_OK ||
+    if (check_signals(feed, &error) != MR_OK ||
         (feed->shuffle && mr_shuffle_poll(feed->shuffle, &error) != MR_OK))
         fail(feed, &error);
     mr_steal_poll(feed->stealing);
@@ -67,6 +94,7 @@ static void serve(mr_feed *feed)
         atomic_store(&feed->stop, true);
     else if (atomic_load(&feed->stop))
         mr_steal_stop(feed->stealing);
+    look_at_wishes(feed);
     tell_progress(feed);
 }
 
@@ -78,15 +106,23 @@ void mr_feed_serve(mr_worker *worker)
 
 void mr_feed_begin(mr_worker *worker, const mr_block *block)
 {
+    const mr_span_kind kind = worker->feed->kind;
     mr_out_begin_block(worker->self, block);
     mr_flight_kernel_begin(block, worker->split);
-    worker->busy -= mr_clock_now();
+    worker->began = mr_clock_now();
+    worker->before = mr_span_begin_at(kind ? kind : MR_SPAN_MAP, worker->began);
+    worker->at = block;
+    if (block)
+        mr_span_about(block->file, block->offset);
 }
 
 mr_status mr_feed_end(mr_worker *worker, mr_status status)
 {
     mr_out_self *self = worker->self;
-    worker->busy += mr_clock_now();
+    const double now = mr_clock_now();
+    mr_span_end_at(worker->before, now);
+    worker->busy += now - worker->began;
+    mr_worker_took(worker, now - worker->began);
     worker->calls++;
     mr_flight_kernel_end();
     if (status != MR_OK && self->error.code == MR_OK)
@@ -123,12 +159,14 @@ static mr_status take_a_unit(mr_worker *w, bool *found)
 {
     uint64_t unit;
     mr_feed *feed = w->feed;
-    *found = mr_work_take(&feed->work, &unit);
+    *found = !atomic_load(&feed->pausing) && mr_work_take(&feed->work, &unit);
     if (!*found)
         return feed->idle ? feed->idle(w) : MR_OK;
+    mr_span_begin(feed->between);
     if (feed->every > 1 && unit % feed->every != 0)
         return MR_OK;
     w->units++;
+    w->unit = unit;
     MR_TRY(feed->run(w, unit));
     mr_feed_advance(feed, feed->unit_bytes);
     return MR_OK;
@@ -147,6 +185,7 @@ static mr_status work_on(mr_worker *w)
             break;
         /* What others have is waited for: nobody is to think that this rank hangs. */
         mr_flight_wait_begin();
+        mr_span_begin(MR_SPAN_WAIT);
         if (w->main)
             look_for_work(feed);
         else
@@ -192,6 +231,8 @@ static mr_status open_out(mr_worker *w)
                          omp_get_thread_num(), omp_get_num_threads(), &w->error));
     w->self->state = job->state;
     w->self->context = feed->context;
+    if (job->slowest)
+        w->slowest = calloc(1, sizeof *w->slowest);
     if (feed->app->key == MR_KEY_DENSE)
         MR_TRY(open_dense(w));
     if (feed->shuffle)
@@ -221,7 +262,10 @@ static void close_out(mr_worker *w)
     job->report.busy += w->busy;
     job->report.blocks += w->calls;
     job->report.splits += w->units;
+    if (w->slowest)
+        mr_slowest_merge(job->slowest, w->slowest);
     pthread_mutex_unlock(&feed->lock);
+    free(w->slowest);
     if (w->self)
         mr_emitter_destroy(&w->self->emitter);
     mr_out_destroy(&w->self);
@@ -249,6 +293,8 @@ static void run_worker(mr_feed *feed)
         w.block = &place->block;
     *w.block = (mr_block){.data = NULL};
     mr_crash_thread_begin(omp_get_thread_num(), w.block);
+    mr_span_thread((unsigned)omp_get_thread_num());
+    const mr_span_kind before = mr_span_begin(feed->between);
     mr_status status = open_out(&w);
     if (status == MR_OK && feed->open)
         status = feed->open(&w);
@@ -262,6 +308,7 @@ static void run_worker(mr_feed *feed)
         feed->close(&w);
     close_out(&w);
     /* Other ranks may be waiting for an answer: the main thread stays until the last one leaves. */
+    mr_span_begin(w.main ? MR_SPAN_WAIT : MR_SPAN_NONE);
     if (!w.main)
         atomic_fetch_sub(&feed->at_work, 1);
     mr_flight_wait_begin();
@@ -270,6 +317,7 @@ static void run_worker(mr_feed *feed)
         mr_clock_nap(PAUSE);
     }
     mr_flight_wait_end();
+    mr_span_end(before);
     mr_crash_thread_end();
     w.block->data = NULL;
     mr_flight_thread_end();
@@ -283,9 +331,12 @@ static void wait_for_others(mr_feed *feed)
         mr_steal_stop(feed->stealing);
     bool idle = false, arrived = feed->shuffle == NULL;
     mr_flight_wait_begin();
+    const double since = mr_clock_now();
+    const mr_span_kind before = mr_span_begin_at(MR_SPAN_WAIT, since);
     while (!idle || !arrived) {
         idle = idle || mr_steal_end(feed->stealing);
         arrived = arrived || mr_shuffle_end(feed->shuffle, &error);
+        look_at_wishes(feed);
         tell_progress(feed);
         if (!arrived)
             sched_yield();
@@ -293,6 +344,9 @@ static void wait_for_others(mr_feed *feed)
             mr_clock_nap(PAUSE);
     }
     mr_flight_wait_end();
+    const double now = mr_clock_now();
+    mr_span_end_at(before, now);
+    mr_span_met(now - since);
     if (error.code != MR_OK)
         fail(feed, &error);
 }
@@ -304,12 +358,12 @@ mr_range mr_feed_share(const mr_job *job, uint64_t count)
     return (mr_range){(uint64_t)(units * rank / size), (uint64_t)(units * (rank + 1) / size)};
 }
 
-mr_status mr_feed_run(mr_feed *feed)
+/* From threads that begin to threads that have ended, on all ranks. */
+static mr_status run_round(mr_feed *feed)
 {
     mr_job *job = feed->job;
-    const char *before = mr_flight_phase(feed->phase ? feed->phase : "feed");
-    pthread_mutex_init(&feed->lock, NULL);
-    mr_work_start(&feed->work, feed->share);
+    atomic_store(&feed->over, false);
+    atomic_store(&feed->pausing, false);
     mr_steal_create(&feed->stealing, job->comm, give_work, feed, job->error);
     mr_status status = mr_comm_agree(job->comm, job->error);
     if (status == MR_OK) {
@@ -324,8 +378,33 @@ mr_status mr_feed_run(mr_feed *feed)
             *job->error = feed->error;
         status = mr_comm_agree(job->comm, job->error);
     }
-    job->report.splits_stolen += feed->work.stolen;
     mr_steal_destroy(&feed->stealing);
+    return status;
+}
+
+/* Collective. Whether the ranks stand still before all is done. */
+static bool stands_still(mr_feed *feed)
+{
+    bool saves = feed->step && feed->step->job;
+    if (!saves || !mr_comm_any(feed->job->comm, mr_feed_pausing(feed)))
+        return false;
+    bool left = mr_work_left(&feed->work) > 0 || mr_map_is_reading(feed->step);
+    return mr_comm_any(feed->job->comm, left);
+}
+
+mr_status mr_feed_run(mr_feed *feed)
+{
+    mr_job *job = feed->job;
+    const char *before = mr_flight_phase(feed->phase ? feed->phase : "feed");
+    pthread_mutex_init(&feed->lock, NULL);
+    mr_work_start(&feed->work, feed->share);
+    mr_status status = run_round(feed);
+    while (status == MR_OK && stands_still(feed)) {
+        status = mr_step_save(feed->step, feed);
+        if (status == MR_OK)
+            status = run_round(feed);
+    }
+    job->report.splits_stolen += feed->work.stolen;
     mr_work_end(&feed->work);
     pthread_mutex_destroy(&feed->lock);
     mr_flight_phase(before);

@@ -8,6 +8,7 @@
 #ifndef MR_ENGINE_FEED_H
 #define MR_ENGINE_FEED_H
 
+#include "base/span.h"
 #include "comm/steal.h"
 #include "engine/job.h"
 #include "engine/shuffle.h"
@@ -42,8 +43,12 @@ typedef struct mr_worker {
     uint64_t split;  /* of the block, see base/flight.h */
     mr_error error;
     double busy, reduced;
-    uint64_t calls; /* of kernels */
-    uint64_t units;
+    const mr_block *at; /* the kernel; NULL: no block */
+    double began;
+    mr_span_kind before;  /* what the thread was at then */
+    uint64_t calls;       /* of kernels */
+    uint64_t units, unit; /* how many; which one */
+    mr_slowest *slowest;  /* blocks of this thread; NULL: nobody wants to know */
     bool main;
     void *own; /* of who feeds */
 } mr_worker;
@@ -51,15 +56,18 @@ typedef struct mr_worker {
 /* All zeros but what the caller sets: everything up to `error`. */
 struct mr_feed {
     mr_job *job;
-    const mr_app *app;   /* what an mr_out is made after: fold (NULL: none), key, local state */
-    mr_store *store;     /* where the fold's tables empty into; NULL without a fold */
-    mr_shuffle *shuffle; /* where pairs go; NULL: none are put */
-    void *context;       /* mr_out_context */
-    const char *phase;   /* for the progress line */
-    mr_range share;      /* this rank's units at the start */
-    bool steal;          /* units may be done by any rank */
-    uint64_t every;      /* of every so many units only the first is run; 0: all are */
-    uint64_t unit_bytes; /* for the progress line */
+    const mr_app *app;    /* what an mr_out is made after: fold (NULL: none), key, local state */
+    mr_store *store;      /* where the fold's tables empty into; NULL without a fold */
+    mr_shuffle *shuffle;  /* where pairs go; NULL: none are put */
+    void *context;        /* mr_out_context */
+    const char *phase;    /* for the progress line */
+    mr_range share;       /* this rank's units at the start */
+    bool steal;           /* units may be done by any rank */
+    uint64_t every;       /* of every so many units only the first is run; 0: all are */
+    uint64_t unit_bytes;  /* for the progress line */
+    mr_span_kind kind;    /* what kernels are; 0: mapping */
+    mr_span_kind between; /* what a thread with a unit is at outside of its kernels */
+    struct mr_step *step; /* saves the work (engine/step.h); NULL: it is done in one go */
     /* Each thread: before its first unit, for each unit, when there is none left for now (may be
      * NULL), and at its end, also after errors. */
     mr_status (*open)(mr_worker *worker);
@@ -77,6 +85,7 @@ struct mr_feed {
     pthread_mutex_t lock;  /* error, counters, report */
     atomic_bool stop;      /* an error, here or elsewhere */
     atomic_bool over;      /* no more work will come to this rank */
+    atomic_bool pausing;   /* no more units: a checkpoint is wanted */
     atomic_int at_work;    /* threads other than the main one that may still have some */
     _Atomic uint64_t done; /* bytes */
     double told;
@@ -90,6 +99,8 @@ mr_status mr_feed_run(mr_feed *feed);
 void mr_feed_serve(mr_worker *worker);
 /* Whether to stop because of an error somewhere. */
 bool mr_feed_stopped(const mr_feed *feed);
+/* Whether to leave off for now, where what is left can be taken up again. */
+bool mr_feed_pausing(const mr_feed *feed);
 /* Around a kernel's call: accounts for its time, and makes an error of a status without one. */
 void mr_feed_begin(mr_worker *worker, const mr_block *block);
 mr_status mr_feed_end(mr_worker *worker, mr_status status);

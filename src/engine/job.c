@@ -8,11 +8,15 @@
 #include "base/clock.h"
 #include "base/flight.h"
 #include "base/memory.h"
+#include "base/slurm.h"
+#include "base/span.h"
 #include "comm/post.h"
 #include "engine/dense.h"
+#include "engine/seeing.h"
 #include "observe/crash.h"
 #include "observe/guard.h"
 #include "observe/signals.h"
+#include "observe/trace.h"
 
 #include <errno.h>
 #include <omp.h>
@@ -42,6 +46,7 @@ static mr_status take_share(mr_job *job)
     omp_set_num_threads((int)job->threads); /* for what a driver does in parallel itself */
     job->report.threads = job->threads;
     job->report.memory_budget = budget;
+    job->report.node_cpus = job->share.node_cpus;
     snprintf(job->report.host, sizeof job->report.host, "%s", mr_comm_host(job->comm));
     return mr_comm_agree(job->comm, job->error);
 }
@@ -89,15 +94,13 @@ static mr_status set_up(mr_job *job)
 
 static const char *scratch_of(const mr_settings *settings)
 {
-    static const char *const names[] = {"SLURM_TMPDIR", "TMPDIR"};
-    if (settings->scratch)
-        return settings->scratch;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *folder = getenv(names[i]);
-        if (folder && *folder)
-            return folder;
-    }
-    return "/tmp";
+    mr_slurm slurm;
+    const char *folder = getenv("TMPDIR");
+    mr_slurm_read(&slurm);
+    return settings->scratch   ? settings->scratch
+           : slurm.scratch     ? slurm.scratch
+           : folder && *folder ? folder
+                               : "/tmp";
 }
 
 /* A folder that was asked for is looked at now; another one when it is needed, if it ever is. Each
@@ -162,7 +165,10 @@ mr_status mr_job_output_try(mr_job *job)
 {
     if (is_root(job) && job->settings->report)
         mr_report_try(job->settings->report, job->error);
+    if (is_root(job) && job->settings->trace)
+        mr_trace_try(job->settings->trace, job->error);
     mr_status status = mr_job_output_begin(job);
+    job->is_traced = status == MR_OK && job->settings->trace;
     mr_commit_abandon(&job->commit);
     return status;
 }
@@ -176,8 +182,10 @@ static mr_status commit_output(mr_job *job)
              "{\"app\": \"%s\", \"version\": \"%s\", \"rows\": %llu, \"bytes\": %llu}\n",
              job->app.name, MR_VERSION, (unsigned long long)job->rows,
              (unsigned long long)job->bytes);
+    const mr_span_kind before = mr_span_begin(MR_SPAN_WRITE);
     if (is_root(job) && job->commit)
         mr_commit_finish(&job->commit, summary, job->error);
+    mr_span_end(before);
     return mr_comm_agree(job->comm, job->error);
 }
 
@@ -195,6 +203,7 @@ mr_status mr_job_timed(mr_job *job, int phase, mr_status (*run)(mr_job *))
 mr_status mr_job_begin(mr_job *job)
 {
     job->start = mr_clock_now();
+    job->report.cpu = -mr_clock_process();
     mr_crash_install(mr_comm_rank(job->comm), mr_comm_host(job->comm), job->app.name);
     mr_signals_install();
     mr_flight *flight = mr_flight_here();
@@ -204,6 +213,7 @@ mr_status mr_job_begin(mr_job *job)
     /* What these tell is also told by the call that failed. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
+    mr_job_watch(job);
     MR_TRY(take_share(job));
     MR_TRY(set_up(job));
     MR_TRY(mr_checkpoint_open(job, &job->done));
@@ -231,8 +241,20 @@ static void end_job(mr_job *job)
         free(job->parts[i].json);
     }
     free(job->parts);
+    free(job->slowest);
+    mr_span_free();
     mr_signals_remove();
     mr_crash_remove();
+}
+
+/* Who wants to know what the job did. Of one that failed there is a trace. */
+static mr_status tell(mr_job *job, mr_status status)
+{
+    mr_job_watched(job);
+    status = mr_job_trace(job, status);
+    if (status == MR_OK && !job->settings->dry_run && !job->done)
+        status = mr_job_tell(job);
+    return status;
 }
 
 mr_status mr_job_finish(mr_job *job, mr_status status)
@@ -242,9 +264,12 @@ mr_status mr_job_finish(mr_job *job, mr_status status)
     mr_post_close(&job->post);
     if (status == MR_OK && job->written)
         status = mr_job_timed(job, MR_PHASE_WRITE, commit_output);
-    if (status == MR_OK && !job->settings->dry_run && !job->done)
-        status = mr_job_tell(job);
+    const bool is_well = status == MR_OK;
+    if (is_well)
+        status = tell(job, status);
     status = mr_checkpoint_close(job, status);
+    if (!is_well && status != MR_INTERRUPTED)
+        status = tell(job, status);
     end_job(job);
     return status;
 }

@@ -13,6 +13,7 @@
 #include "input/plan.h"
 #include "observe/progress.h"
 #include "observe/report.h"
+#include "observe/seen.h"
 #include "output/commit.h"
 #include "store/order.h"
 
@@ -56,6 +57,7 @@ struct mr_job {
     char *names[MR_JOB_COUNTERS]; /* of counters, where the job has to keep them itself */
     int name_count;
     double start;
+    double seconds; /* from then to the end, once it is there */
     mr_report_part *parts; /* rank 0 */
     int part_count;
     uint64_t rows, bytes;            /* of the whole result, on all ranks */
@@ -67,9 +69,14 @@ struct mr_job {
     struct mr_text_output *text;      /* being written */
     struct mr_sync_room *sync;        /* what ranks share; NULL: nothing yet */
     void (*settle)(mr_job *job);      /* what this rank's threads told others is to arrive */
+    mr_slowest *slowest;              /* blocks of this rank; NULL: nobody wants to know */
+    bool is_traced;                   /* there is to be a trace, and there can be one */
     atomic_bool left;                 /* the driver has ended on this rank */
     struct mr_keep *keep;             /* checkpoints; NULL: none are made */
     uint64_t pieces, plans;           /* how many were begun: see engine/checkpoint.h */
+    bool steps_are_plain;             /* their kernels do more than make a set: none is saved */
+    struct mr_loop *loops;            /* of the driver; the one begun last */
+    double unsaved;                   /* seconds of pieces that were not worth it */
 };
 
 /*
@@ -118,6 +125,11 @@ mr_status mr_job_write(mr_job *job);
 
 /* Local. Gives up text that a driver began and did not end. */
 void mr_text_output_abandon(mr_job *job);
+/* Local, rank 0. What was written so far of a text that is open becomes part of the next
+ * checkpoint;
+ * `*size`: bytes. And the other way round: what a checkpoint has of it is written, up to `size`. */
+mr_status mr_text_output_keep(mr_job *job, uint64_t *size);
+mr_status mr_text_output_restore(mr_job *job, uint64_t size);
 
 /* Collective. Sends each record to the rank that it belongs to: by hash, or by ranges of `order`
  * when it is not NULL. Afterwards job->store holds what this rank owns, each key once. */

@@ -6,6 +6,7 @@
 #include "engine/map.h"
 
 #include "base/flight.h"
+#include "engine/step.h"
 #include "input/grid.h"
 
 #include <stdlib.h>
@@ -18,7 +19,7 @@ typedef struct stream_list {
 } stream_list;
 
 /* What the threads of a rank share. */
-typedef struct map_state {
+typedef struct mr_map_state {
     const mr_plan *plan;
     mr_records records;
     mr_map_kernel *kernel;
@@ -86,13 +87,16 @@ static uint64_t split_of_stream(const mr_worker *w)
 /* Takes blocks from a stream until it ends, as other threads may do at the same time. */
 static mr_status run_stream(mr_worker *w, mr_stream *stream)
 {
-    while (!mr_feed_stopped(w->feed)) {
+    const mr_plan *plan = state_of(w)->plan;
+    mr_span_begin(w->feed->between);
+    while (!mr_feed_stopped(w->feed) && !mr_feed_pausing(w->feed)) {
         mr_reading reading = mr_reader_stream(reader_of(w), stream, w->block, &w->error);
         if (reading == MR_READING_ERROR)
             return w->error.code;
         if (reading == MR_READING_END)
             return MR_OK;
         w->split = split_of_stream(w);
+        w->unit = plan->starts[w->block->file_index] / plan->block;
         MR_TRY(run_block(w));
         mr_feed_serve(w);
     }
@@ -101,11 +105,10 @@ static mr_status run_stream(mr_worker *w, mr_stream *stream)
 
 /* Opens a stream for all threads of the rank to see. It stays open until the map is over: who takes
  * from it last can't be known before. */
-static mr_status open_stream(mr_worker *w, size_t file, mr_stream **stream)
+static mr_status open_stream(map_state *map, size_t file, mr_stream **stream, mr_error *error)
 {
-    map_state *map = state_of(w);
     stream_list *streams = &map->streams;
-    MR_TRY(mr_stream_open(stream, map->plan, file, map->records, &w->error));
+    MR_TRY(mr_stream_open(stream, map->plan, file, map->records, error));
     pthread_mutex_lock(&streams->lock);
     if (streams->count == streams->capacity) {
         size_t capacity = streams->capacity * 2 + 8;
@@ -122,7 +125,7 @@ static mr_status open_stream(mr_worker *w, size_t file, mr_stream **stream)
     if (added)
         return MR_OK;
     mr_stream_close(stream);
-    return mr_error_set(&w->error, MR_NO_MEMORY, "out of memory: opening a compressed file");
+    return mr_error_set(error, MR_NO_MEMORY, "out of memory: opening a compressed file");
 }
 
 /* The last stream that was opened: the likeliest to have something left. */
@@ -135,10 +138,11 @@ static mr_stream *stream_at(map_state *map, size_t back)
     return stream;
 }
 
-static mr_status run_split(mr_worker *w, uint64_t split)
+/* What begins in bytes [begin, end) of all input. */
+static mr_status run_part(mr_worker *w, mr_range part)
 {
     mr_reader *reader = reader_of(w);
-    mr_reader_start(reader, split);
+    mr_reader_start_at(reader, part.begin, part.end);
     for (;;) {
         size_t file;
         mr_stream *stream;
@@ -147,16 +151,27 @@ static mr_status run_split(mr_worker *w, uint64_t split)
             break;
         if (reading == MR_READING_ERROR)
             return w->error.code;
-        w->split = split;
+        w->split = part.begin / state_of(w)->plan->block;
         if (reading == MR_READING_BLOCK) {
             MR_TRY(run_block(w));
         } else if (reading == MR_READING_NUMBERS) {
             MR_TRY(run_piece(w, file));
         } else {
-            MR_TRY(open_stream(w, file, &stream));
+            MR_TRY(open_stream(state_of(w), file, &stream, &w->error));
             MR_TRY(run_stream(w, stream));
         }
     }
+    return MR_OK;
+}
+
+/* All of a split, or what a run before this one has left of it. */
+static mr_status run_split(mr_worker *w, uint64_t split)
+{
+    const mr_plan *plan = state_of(w)->plan;
+    uint64_t begin = split * plan->block, all = mr_plan_bytes(plan),
+             end = all - begin > plan->block ? begin + plan->block : all;
+    for (mr_range part; mr_step_next(w->feed->step, begin, end, &part); begin = part.end)
+        MR_TRY(run_part(w, part));
     return MR_OK;
 }
 
@@ -179,7 +194,7 @@ static mr_status run_pipes(mr_worker *w)
     for (size_t file = 0; plan->streams > 0 && file < plan->count; file++) {
         if (plan->files[file].kind != MR_FILE_STREAM)
             continue;
-        MR_TRY(open_stream(w, file, &stream));
+        MR_TRY(open_stream(state_of(w), file, &stream, &w->error));
         MR_TRY(run_stream(w, stream));
     }
     return MR_OK;
@@ -212,6 +227,59 @@ static void close_reader(mr_worker *w)
     free(own);
 }
 
+/* How far one stream was read. */
+typedef struct stream_place {
+    uint64_t file, offset;
+} stream_place;
+
+bool mr_map_is_reading(const mr_step *step)
+{
+    size_t file;
+    uint64_t offset;
+    for (size_t i = 0; step->map && i < step->map->streams.count; i++)
+        if (mr_stream_offset(step->map->streams.open[i], &file, &offset))
+            return true;
+    return false;
+}
+
+mr_status mr_map_save(mr_step *step)
+{
+    char name[MR_STEP_NAME];
+    const stream_list *streams = &step->map->streams;
+    mr_job *job = step->job;
+    mr_step_name(step, "streams", name);
+    for (size_t i = 0; i < streams->count; i++) {
+        size_t file;
+        stream_place place;
+        if (!mr_stream_offset(streams->open[i], &file, &place.offset))
+            continue;
+        place.file = file;
+        MR_TRY(mr_keep_add(job->keep, name, &place, sizeof place, job->error));
+    }
+    return MR_OK;
+}
+
+/* Local. Streams that a run before this one has begun are dealt out to the ranks. */
+static mr_status take_up_streams(map_state *map, mr_step *step)
+{
+    char name[MR_STEP_NAME];
+    mr_job *job = step->job;
+    mr_step_name(step, "streams", name);
+    size_t ranks = (size_t)mr_comm_size(job->comm);
+    for (size_t i = (size_t)mr_comm_rank(job->comm); i < mr_keep_count(job->keep, name);
+         i += ranks) {
+        void *bytes;
+        stream_place place;
+        mr_stream *stream;
+        MR_TRY(mr_keep_load(job->keep, mr_keep_entry_at(job->keep, name, i), &bytes, job->error));
+        memcpy(&place, bytes, sizeof place);
+        free(bytes);
+        MR_TRY(open_stream(map, place.file, &stream, job->error));
+        mr_stream_skip(stream, place.offset);
+    }
+    return MR_OK;
+}
+
 mr_status mr_map_input(mr_feed *feed, const mr_plan *plan, mr_records records,
                        mr_map_kernel *kernel)
 {
@@ -224,11 +292,20 @@ mr_status mr_map_input(mr_feed *feed, const mr_plan *plan, mr_records records,
     feed->share = mr_feed_share(feed->job, plan->splits);
     feed->steal = true;
     feed->unit_bytes = plan->block;
+    feed->between = MR_SPAN_READ;
     feed->open = open_reader;
     feed->run = run_split;
     feed->idle = help_streams;
     feed->close = close_reader;
+    mr_step *step = feed->step && feed->step->job ? feed->step : NULL;
+    if (step) {
+        step->map = &map;
+        if (step->resumed)
+            take_up_streams(&map, step);
+    }
     mr_status status = mr_feed_run(feed);
+    if (step)
+        step->map = NULL;
     for (size_t i = 0; i < map.streams.count; i++)
         mr_stream_close(&map.streams.open[i]);
     free(map.streams.open);

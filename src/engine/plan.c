@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "base/flight.h"
 #include "base/memory.h"
+#include "base/slurm.h"
+#include "base/span.h"
 #include "engine/checkpoint.h"
 #include "input/sheet.h"
 #include "observe/note.h"
@@ -18,14 +20,16 @@ mr_status mr_plan_make(mr_job *job, const char *const *paths, size_t count, mr_w
                        mr_plan **plan)
 {
     double start = mr_clock_now();
-    const char *before = mr_flight_phase("plan");
+    const char *phase = mr_flight_phase("plan");
     void *bytes = NULL;
     size_t size = 0;
     bool root = mr_comm_rank(job->comm) == 0;
     *plan = NULL;
+    const mr_span_kind before = mr_span_begin(MR_SPAN_READ);
     if (root &&
         mr_plan_create(plan, paths, count, job->settings->block, wanted, job->error) == MR_OK)
         mr_plan_pack(*plan, &bytes, &size, job->error);
+    mr_span_end(before);
     mr_status status = mr_comm_agree(job->comm, job->error);
     if (status == MR_OK)
         status = mr_comm_broadcast(job->comm, &bytes, &size, job->error);
@@ -39,7 +43,7 @@ mr_status mr_plan_make(mr_job *job, const char *const *paths, size_t count, mr_w
     if (status != MR_OK)
         mr_plan_destroy(plan);
     job->report.seconds[MR_PHASE_PLAN] += mr_clock_now() - start;
-    mr_flight_phase(before);
+    mr_flight_phase(phase);
     return status;
 }
 
@@ -114,6 +118,16 @@ static void explain_rows(const mr_plan *plan)
     mr_text_free(&names);
 }
 
+static void explain_slurm(void)
+{
+    mr_slurm slurm;
+    char text[256];
+    mr_slurm_read(&slurm);
+    mr_slurm_describe(&slurm, text, sizeof text);
+    if (slurm.job)
+        mr_note("slurm: %s", text);
+}
+
 void mr_job_explain(const mr_job *job)
 {
     const mr_plan *plan = job->rows_plans ? job->rows_plans->plan : job->plan;
@@ -129,4 +143,5 @@ void mr_job_explain(const mr_job *job)
     mr_note("ranks: %d, %d on this node (%s), %u threads each; %s", mr_comm_size(job->comm),
             mr_comm_node_size(job->comm), mr_comm_host(job->comm), job->threads, job->share.text);
     mr_note("memory: %llu bytes a rank", (unsigned long long)mr_memory_budget());
+    explain_slurm();
 }

@@ -2,8 +2,10 @@
  * asked. */
 #include "base/clock.h"
 #include "base/memory.h"
-#include "engine/job.h"
+#include "base/span.h"
+#include "engine/seeing.h"
 #include "observe/note.h"
+#include "observe/summary.h"
 
 #include <stdlib.h>
 
@@ -51,18 +53,15 @@ mr_status mr_job_counters(mr_job *job, mr_out_counter *sums, int *count, char **
     return status;
 }
 
-static void explain(const mr_job *job)
+static void explain(const mr_job *job, const mr_job_report *report)
 {
-    mr_note("result: %llu rows, %llu bytes in %.3f s", (unsigned long long)job->rows,
-            (unsigned long long)job->bytes, mr_clock_now() - job->start);
+    mr_summary_tell(report);
     for (int i = 0; i < job->counter_count; i++)
         mr_note("counter: %s: %lld", job->counters[i].name, (long long)job->counters[i].value);
-    for (int i = 0; i < job->hot_count; i++)
-        mr_note("hot key: %s in %s: %.0f%% of the pairs, on rank %d", job->hot[i].key,
-                job->hot[i].set, 100 * job->hot[i].share, job->hot[i].rank);
 }
 
-static mr_status write_file(const mr_job *job, const mr_rank_report *ranks)
+/* For -v, and into the file. */
+static void tell(const mr_job *job, const mr_rank_report *ranks, const mr_sight *seen)
 {
     const mr_plan *plan = job->plan;
     mr_inputs inputs = job->read;
@@ -75,7 +74,7 @@ static mr_status write_file(const mr_job *job, const mr_rank_report *ranks)
         .app = job->app.name,
         .version = MR_VERSION,
         .output = job->settings->output,
-        .seconds = mr_clock_now() - job->start,
+        .seconds = job->seconds,
         .inputs = inputs.files,
         .input_bytes = inputs.bytes,
         .splits = inputs.splits,
@@ -90,36 +89,75 @@ static mr_status write_file(const mr_job *job, const mr_rank_report *ranks)
         .hot_count = job->hot_count,
         .parts = job->parts,
         .part_count = job->part_count,
+        .seen = seen,
     };
-    return mr_report_write(job->settings->report, &report, job->error);
+    if (job->settings->verbose)
+        explain(job, &report);
+    if (job->settings->report)
+        mr_report_write(job->settings->report, &report, job->error);
+}
+
+/* What one thread would have to do as well. Where there are more threads than cores, they take
+ * longer by the clock than they work. */
+static double alone(const mr_job *job)
+{
+    static const mr_span_kind kinds[] = {MR_SPAN_READ,   MR_SPAN_MAP,   MR_SPAN_FOLD, MR_SPAN_MERGE,
+                                         MR_SPAN_REDUCE, MR_SPAN_WRITE, MR_SPAN_TASK};
+    const mr_rank_report *report = &job->report;
+    double sum = 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        sum += report->spent[kinds[i]];
+    bool crowded = report->threads * (uint64_t)mr_comm_node_size(job->comm) > report->node_cpus;
+    return crowded && report->cpu < sum ? report->cpu : sum;
+}
+
+/* What this rank's threads were at, and what the process took. */
+static void measure_rank(mr_job *job)
+{
+    mr_spans *spans;
+    job->report.memory_peak = mr_memory_peak();
+    job->report.rss_peak = mr_topology_peak_rss();
+    job->report.cpu += mr_clock_process();
+    for (size_t i = 0; (spans = mr_span_look(i, SIZE_MAX)); i++)
+        for (int kind = 0; kind < MR_SPAN_KINDS; kind++)
+            job->report.spent[kind] += spans->seconds[kind];
+    job->report.alone = alone(job);
+}
+
+/* On rank 0 the counters and numbers of all ranks. */
+static mr_status gather_numbers(mr_job *job, char **names, mr_rank_report **ranks)
+{
+    const bool root = mr_comm_rank(job->comm) == 0;
+    mr_out_counter sums[MR_JOB_COUNTERS];
+    int count = 0;
+    if (root && !(*ranks = calloc((size_t)mr_comm_size(job->comm), sizeof **ranks)))
+        mr_error_set(job->error, MR_NO_MEMORY, "out of memory: writing the report");
+    MR_TRY(mr_job_counters(job, sums, &count, names));
+    mr_comm_gather(job->comm, &job->report, sizeof job->report, *ranks);
+    if (root) {
+        memcpy(job->counters, sums, sizeof sums);
+        job->counter_count = count;
+    }
+    return MR_OK;
 }
 
 mr_status mr_job_tell(mr_job *job)
 {
-    bool root = mr_comm_rank(job->comm) == 0;
-    if (!job->settings->report && !job->settings->verbose)
-        return MR_OK;
-    job->report.memory_peak = mr_memory_peak();
-    job->report.rss_peak = mr_topology_peak_rss();
-    mr_rank_report *ranks = NULL;
     char *names = NULL;
-    mr_out_counter sums[MR_JOB_COUNTERS];
-    int count = 0;
-    if (root && !(ranks = calloc((size_t)mr_comm_size(job->comm), sizeof *ranks)))
-        mr_error_set(job->error, MR_NO_MEMORY, "out of memory: writing the report");
-    mr_status status = mr_job_counters(job, sums, &count, &names);
+    mr_sight seen = {.threads = NULL};
+    mr_rank_report *ranks = NULL;
+    if (!mr_job_is_told(job))
+        return MR_OK;
+    measure_rank(job);
+    mr_status status = gather_numbers(job, &names, &ranks);
+    if (status == MR_OK)
+        status = mr_job_seen(job, ranks, &seen);
     if (status == MR_OK) {
-        mr_comm_gather(job->comm, &job->report, sizeof job->report, ranks);
-        if (root) {
-            memcpy(job->counters, sums, sizeof sums);
-            job->counter_count = count;
-        }
-        if (root && job->settings->verbose)
-            explain(job);
-        if (root && job->settings->report)
-            write_file(job, ranks);
+        if (mr_comm_rank(job->comm) == 0)
+            tell(job, ranks, &seen);
         status = mr_comm_agree(job->comm, job->error);
     }
+    mr_job_seen_free(&seen);
     free(ranks);
     free(names);
     return status;

@@ -4,6 +4,7 @@
  * store, and each is sorted when it is formatted.
  */
 #include "base/memory.h"
+#include "base/span.h"
 #include "engine/rows.h"
 #include "store/splitters.h"
 
@@ -98,12 +99,15 @@ static void measure(store_rows *s)
 #pragma omp parallel num_threads((int)job->threads)
     {
         mr_text text = {0};
+        mr_span_thread((unsigned)omp_get_thread_num());
+        const mr_span_kind before = mr_span_begin(MR_SPAN_WRITE);
         mr_bucket *mine = calloc(s->rows.count, sizeof *mine);
         text.failed = !mine;
-#pragma omp for schedule(dynamic)
+#pragma omp for schedule(dynamic) nowait
         for (unsigned p = 0; p < partitions; p++)
             if (mine && !text.failed)
                 measure_partition(s, p, mine, &text);
+        mr_span_end(before);
 #pragma omp critical
         {
             if (text.failed)

@@ -9,6 +9,7 @@
 #include "engine/table.h"
 
 #include "base/memory.h"
+#include "base/span.h"
 #include "store/many.h"
 
 #include <sched.h>
@@ -285,7 +286,9 @@ static mr_status empty_log(mr_out_self *self)
                     names + count,
                     count,
                     (unsigned)self->thread * 7 + (unsigned)self->flushes++};
+    const mr_span_kind before = mr_span_begin(MR_SPAN_FOLD);
     mr_status status = mr_store_fold_many(self->store, &many, &self->error);
+    mr_span_end(before);
     mr_memory_free(hashes, size);
     self->log_used = 0;
     mr_arena_reset(&self->log_keys);
@@ -297,9 +300,11 @@ static mr_status empty_all(mr_out_self *self, bool last)
     MR_TRY(empty_log(self));
     if (self->used == 0)
         return MR_OK;
+    const mr_span_kind before = mr_span_begin(MR_SPAN_FOLD);
     mr_status status = empty_table(self, last);
     if (!last)
         memset(self->out.slots, 0, self->out.count * self->out.slot_size);
+    mr_span_end(before);
     self->used = self->logged = 0;
     mr_arena_reset(&self->keys);
     return status;

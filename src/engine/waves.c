@@ -2,6 +2,7 @@
 #include "engine/waves.h"
 
 #include "base/flight.h"
+#include "base/span.h"
 #include "observe/signals.h"
 
 #include <omp.h>
@@ -30,13 +31,16 @@ mr_status mr_waves_share(unsigned threads, size_t from, size_t to, mr_waves_buck
 #pragma omp parallel num_threads((int)threads)
     {
         mr_error mine = {0};
-#pragma omp for schedule(dynamic)
+        mr_span_thread((unsigned)omp_get_thread_num());
+        const mr_span_kind before = mr_span_begin(MR_SPAN_WRITE);
+#pragma omp for nowait schedule(dynamic)
         for (size_t b = from; b < to; b++)
             if (!atomic_load_explicit(&failed, memory_order_relaxed) &&
                 (mr_signals_check(&mine) != MR_OK || each(context, b, &mine) != MR_OK))
                 atomic_store_explicit(&failed, true, memory_order_relaxed);
             else
                 mr_flight_progress();
+        mr_span_end(before);
         if (mine.code != MR_OK) {
 #pragma omp critical
             mr_error_set(error, mine.code, "%s", mine.text);

@@ -3,6 +3,7 @@
  * of text is written at its place, from all threads and ranks at once.
  */
 #include "base/flight.h"
+#include "base/span.h"
 #include "engine/columns.h"
 #include "engine/waves.h"
 
@@ -165,8 +166,8 @@ static mr_status write_result(mr_result *result, const mr_commit *commit, mr_err
     return share_path_and_write(result, commit, error);
 }
 
-mr_status mr_rows_write(mr_rows *rows, mr_job *job, const mr_target *target,
-                        const mr_commit *commit, bool plain, mr_error *error)
+static mr_status decide_and_write(mr_rows *rows, mr_job *job, const mr_target *target,
+                                  const mr_commit *commit, bool plain, mr_error *error)
 {
     mr_result result;
     const char *before = mr_flight_phase("write");
@@ -177,5 +178,14 @@ mr_status mr_rows_write(mr_rows *rows, mr_job *job, const mr_target *target,
         status = write_result(&result, commit, error);
     mr_result_free(&result);
     mr_flight_phase(before);
+    return status;
+}
+
+mr_status mr_rows_write(mr_rows *rows, mr_job *job, const mr_target *target,
+                        const mr_commit *commit, bool plain, mr_error *error)
+{
+    const mr_span_kind before = mr_span_begin(MR_SPAN_WRITE);
+    mr_status status = decide_and_write(rows, job, target, commit, plain, error);
+    mr_span_end(before);
     return status;
 }

@@ -286,8 +286,11 @@ mr_status mr_graph_read(mr_graph *graph, const mr_input_options *input, mr_set *
     mr_set_options options = {
         .shape = mr_raw_shape(), .spread = MR_SPREAD_LOCAL, .context = &shared, .name = "edges"};
     pthread_mutex_init(&shared.lock, NULL);
+    /* What was seen is in no set, so all has to be seen again. */
+    graph->job->steps_are_plain = true;
     mr_status status =
         mr_set_from_input(graph->job, input ? input : &all, read_block, &options, raw);
+    graph->job->steps_are_plain = false;
     pthread_mutex_destroy(&shared.lock);
     MR_TRY(status);
     share(graph->job, &shared.seen);

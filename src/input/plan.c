@@ -223,14 +223,16 @@ uint64_t mr_plan_bytes(const mr_plan *plan)
 
 size_t mr_plan_first_file(const mr_plan *plan, uint64_t split)
 {
-    if (split >= plan->splits)
-        return plan->count;
-    /* The first file that ends behind the split's first byte. */
-    uint64_t first = split * plan->block;
+    return split < plan->splits ? mr_plan_file_at(plan, split * plan->block) : plan->count;
+}
+
+/* The first file that ends behind the byte. */
+size_t mr_plan_file_at(const mr_plan *plan, uint64_t at)
+{
     size_t low = 0, high = plan->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (plan->starts[middle + 1] > first)
+        if (plan->starts[middle + 1] > at)
             high = middle;
         else
             low = middle + 1;

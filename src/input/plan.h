@@ -81,6 +81,8 @@ uint64_t mr_plan_bytes(const mr_plan *plan);
 /* The first file with a byte of this split in it; count when there is none. Empty files are in no
  * split: they have no records. */
 size_t mr_plan_first_file(const mr_plan *plan, uint64_t split);
+/* The file that byte `at` of all input lies in; count when there is none. */
+size_t mr_plan_file_at(const mr_plan *plan, uint64_t at);
 
 /*
  * A number for the first byte of a file; that of another byte is so much larger. It grows along all

@@ -257,9 +257,15 @@ void mr_reader_start(mr_reader *reader, uint64_t split)
 {
     const mr_plan *plan = reader->plan;
     uint64_t all = mr_plan_bytes(plan);
-    reader->file = mr_plan_first_file(plan, split);
-    reader->begin = split < plan->splits ? split * plan->block : all;
-    reader->end = all - reader->begin > plan->block ? reader->begin + plan->block : all;
+    uint64_t begin = split < plan->splits ? split * plan->block : all;
+    mr_reader_start_at(reader, begin, all - begin > plan->block ? begin + plan->block : all);
+}
+
+void mr_reader_start_at(mr_reader *reader, uint64_t begin, uint64_t end)
+{
+    reader->file = mr_plan_file_at(reader->plan, begin);
+    reader->begin = begin;
+    reader->end = end;
 }
 
 void mr_reader_piece(const mr_reader *reader, uint64_t *begin, uint64_t *end)

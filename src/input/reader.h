@@ -29,6 +29,8 @@ void mr_reader_destroy(mr_reader **reader);
 
 /* Starts on a split. */
 void mr_reader_start(mr_reader *reader, uint64_t split);
+/* Starts on bytes [begin, end) of all input: the records that begin there. */
+void mr_reader_start_at(mr_reader *reader, uint64_t begin, uint64_t end);
 
 typedef enum mr_reading {
     MR_READING_BLOCK,   /* *block holds whole records, at least one byte */
@@ -53,6 +55,11 @@ void mr_reader_piece(const mr_reader *reader, uint64_t *begin, uint64_t *end);
 mr_status mr_stream_open(mr_stream **stream, const mr_plan *plan, size_t file, mr_records records,
                          mr_error *error);
 void mr_stream_close(mr_stream **stream);
+
+/* Before anything is taken: what comes before byte `offset`, where a record begins, is left out. */
+void mr_stream_skip(mr_stream *stream, uint64_t offset);
+/* While nobody takes from it: where the next block begins; false at the end. */
+bool mr_stream_offset(const mr_stream *stream, size_t *file, uint64_t *offset);
 
 /*
  * The next block of a stream, read into this reader's own buffer: about plan->block bytes of whole

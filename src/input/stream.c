@@ -23,6 +23,7 @@ struct mr_stream {
     mr_source *source;
     bool done;       /* at the end, or after an error */
     uint64_t offset; /* of the next block, in decompressed bytes */
+    uint64_t skip;   /* bytes to be left out first */
     char *tail;      /* the beginning of a record whose end is still to come */
     size_t tail_size, tail_capacity;
 };
@@ -59,6 +60,33 @@ void mr_stream_close(mr_stream **stream)
     pthread_mutex_destroy(&gone->lock);
     free(gone);
     *stream = NULL;
+}
+
+void mr_stream_skip(mr_stream *stream, uint64_t offset)
+{
+    stream->skip = offset;
+}
+
+bool mr_stream_offset(const mr_stream *stream, size_t *file, uint64_t *offset)
+{
+    *file = stream->file;
+    *offset = stream->skip ? stream->skip : stream->offset;
+    return !stream->done;
+}
+
+/* Reads what is to be left out, and forgets it. */
+static mr_status leave_out(mr_stream *stream, mr_reader *reader, mr_error *error)
+{
+    MR_TRY(mr_buffer_reserve(reader, FIRST_ROOM, error));
+    while (stream->offset < stream->skip && !stream->done) {
+        uint64_t left = stream->skip - stream->offset;
+        size_t got, size = left < FIRST_ROOM ? (size_t)left : FIRST_ROOM;
+        MR_TRY(mr_source_read(stream->source, reader->buffer, size, &got, error));
+        stream->offset += got;
+        stream->done = got == 0;
+    }
+    stream->skip = 0;
+    return MR_OK;
 }
 
 /* Puts the tail of the last block at the buffer's beginning. */
@@ -137,7 +165,9 @@ mr_reading mr_reader_stream(mr_reader *reader, mr_stream *stream, mr_block *bloc
     if (!stream->done) {
         size_t stop = 0;
         uint64_t taken = mr_source_taken(stream->source);
-        mr_status status = next_block(stream, reader, &stop, error);
+        mr_status status = stream->skip ? leave_out(stream, reader, error) : MR_OK;
+        if (status == MR_OK)
+            status = next_block(stream, reader, &stop, error);
         reader->bytes += mr_source_taken(stream->source) - taken;
         if (status != MR_OK) {
             stream->done = true;

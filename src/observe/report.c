@@ -1,11 +1,9 @@
-/*
- * observe/report.c: the numbers of a job as JSON. Writes one file, whole or not at all; a pipe or a
- * device is written straight through.
- */
+/* observe/report.c: the numbers of a job as JSON. */
 #include "observe/report.h"
 
+#include "observe/file.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>
@@ -45,6 +43,7 @@ static const struct {
     {"memory_peak", offsetof(mr_rank_report, memory_peak)},
     {"rss_peak", offsetof(mr_rank_report, rss_peak)},
     {"memory_budget", offsetof(mr_rank_report, memory_budget)},
+    {"node_cpus", offsetof(mr_rank_report, node_cpus)},
 };
 enum { FIELDS = sizeof fields / sizeof *fields };
 
@@ -106,6 +105,16 @@ static json_t *seconds_of(const mr_rank_report *rank, bool *ok)
     return seconds;
 }
 
+/* What threads were at, as far as they were at anything of this kind. */
+static json_t *spent_of(const mr_rank_report *rank, bool *ok)
+{
+    json_t *spent = json_object();
+    for (int kind = MR_SPAN_NONE + 1; kind < MR_SPAN_KINDS; kind++)
+        if (rank->spent[kind] > 0)
+            put(spent, mr_span_name((mr_span_kind)kind), real_of(rank->spent[kind]), ok);
+    return spent;
+}
+
 static json_t *rank_of(const mr_rank_report *rank, int number, bool *ok)
 {
     char host[sizeof rank->host + 1];
@@ -116,6 +125,8 @@ static json_t *rank_of(const mr_rank_report *rank, int number, bool *ok)
     put(object, "seconds", seconds_of(rank, ok), ok);
     put(object, "busy", real_of(rank->busy), ok);
     put(object, "reduce", real_of(rank->reduce), ok);
+    put(object, "cpu", real_of(rank->cpu), ok);
+    put(object, "spent", spent_of(rank, ok), ok);
     for (size_t i = 0; i < FIELDS; i++)
         put(object, fields[i].name, count_of(field(rank, fields[i].offset)), ok);
     return object;
@@ -293,88 +304,18 @@ static char *compose(const mr_job_report *report)
     put(root, "counters", counters_of(report, &ok), &ok);
     put(root, "hot_keys", hot_of(report, &ok), &ok);
     put_parts(root, report, &ok);
+    if (report->seen)
+        ok = mr_seen_put(root, report->seen, report->rank_count) && ok;
     put(root, "ranks", ranks_of(report, &ok), &ok);
     char *text = ok ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(root);
     return text;
 }
 
-static bool write_all(int file, const char *text, size_t size)
-{
-    while (size) {
-        ssize_t wrote = write(file, text, size);
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote <= 0)
-            return false;
-        text += wrote;
-        size -= (size_t)wrote;
-    }
-    return true;
-}
-
-static bool write_through(const char *path, const char *text)
-{
-    int file = open(path, O_WRONLY | O_CLOEXEC);
-    if (file < 0)
-        return false;
-    bool ok = write_all(file, text, strlen(text)) && write_all(file, "\n", 1);
-    return close(file) == 0 && ok;
-}
-
-/* A new file in the folder of `path`; its name goes to `temporary`. */
-static int open_beside(const char *path, char *temporary, size_t size)
-{
-    const char *slash = strrchr(path, '/');
-    int folder = slash ? (int)(slash + 1 - path) : 0;
-    for (int i = 0; i < 1000; i++) {
-        int length =
-            snprintf(temporary, size, "%.*s.mapred-report-%ld-%d", folder, path, (long)getpid(), i);
-        if (length < 0 || (size_t)length >= size) {
-            errno = ENAMETOOLONG;
-            return -1;
-        }
-        int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (file >= 0 || errno != EEXIST)
-            return file;
-    }
-    return -1;
-}
-
-static bool replace(const char *path, const char *text)
-{
-    char temporary[PATH_MAX];
-    int file = open_beside(path, temporary, sizeof temporary);
-    if (file < 0)
-        return false;
-    bool ok = write_all(file, text, strlen(text)) && write_all(file, "\n", 1) && fsync(file) == 0;
-    int cause = errno;
-    if (close(file) != 0 && ok) {
-        cause = errno;
-        ok = false;
-    }
-    if (ok && rename(temporary, path) != 0) {
-        cause = errno;
-        ok = false;
-    }
-    if (!ok)
-        unlink(temporary);
-    errno = cause;
-    return ok;
-}
-
 static bool write_report(const char *path, const char *text)
 {
-    struct stat about;
-    if (stat(path, &about) == 0 && !S_ISREG(about.st_mode))
-        return write_through(path, text);
-    /* Through a symbolic link, as a plain write would go. */
-    char *real = realpath(path, NULL);
-    bool ok = replace(real ? real : path, text);
-    int cause = errno;
-    free(real);
-    errno = cause;
-    return ok;
+    mr_file_piece pieces[] = {{text, strlen(text)}, {"\n", 1}};
+    return mr_file_write(path, pieces, 2);
 }
 
 static mr_status cannot_write(const char *path, int cause, mr_error *error)
@@ -394,7 +335,7 @@ mr_status mr_report_try(const char *path, mr_error *error)
     if (exists && !S_ISREG(about.st_mode))
         return access(path, W_OK) == 0 ? MR_OK : cannot_write(path, errno, error);
     char *real = realpath(path, NULL);
-    int file = open_beside(real ? real : path, temporary, sizeof temporary), cause = errno;
+    int file = mr_file_open_beside(real ? real : path, temporary, sizeof temporary), cause = errno;
     free(real);
     if (file < 0)
         return cannot_write(path, cause, error);

@@ -6,6 +6,8 @@
 #define MR_OBSERVE_REPORT_H
 
 #include "base/error.h"
+#include "base/span.h"
+#include "observe/seen.h"
 
 #include <stdint.h>
 
@@ -14,8 +16,11 @@ enum { MR_PHASE_PLAN, MR_PHASE_MAP, MR_PHASE_COMBINE, MR_PHASE_SORT, MR_PHASE_WR
 typedef struct mr_rank_report {
     char host[64];
     double seconds[MR_PHASES];
-    double busy;   /* seconds that threads spent in kernels, summed */
-    double reduce; /* CPU seconds of threads that reduced, summed */
+    double busy;                 /* seconds that threads spent in kernels, summed */
+    double reduce;               /* CPU seconds of threads that reduced, summed */
+    double spent[MR_SPAN_KINDS]; /* seconds that threads were at each kind of work, summed */
+    double cpu;                  /* seconds that the process had */
+    double alone;                /* seconds one thread would take for this rank's work, about */
     uint64_t threads;
     uint64_t blocks; /* kernels called */
     uint64_t bytes_read;
@@ -30,6 +35,7 @@ typedef struct mr_rank_report {
     uint64_t memory_peak; /* of counted memory */
     uint64_t rss_peak;    /* of the process */
     uint64_t memory_budget;
+    uint64_t node_cpus;   /* that the job may use on this node */
     uint64_t checkpoints; /* generations that this job has saved */
     uint64_t checkpoint_bytes;
     double checkpoint_seconds; /* that the job stood still for them */
@@ -66,6 +72,7 @@ typedef struct mr_job_report {
     int hot_count;
     const mr_report_part *parts; /* elements of lists, one list a name */
     int part_count;
+    const mr_sight *seen;
 } mr_job_report;
 
 /* Before any work: MR_BAD_OUTPUT when there can be no report at `path`. */

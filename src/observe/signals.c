@@ -3,6 +3,7 @@
 #include "observe/signals.h"
 
 #include "base/flight.h"
+#include "base/clock.h"
 
 #include <signal.h>
 #include <stdatomic.h>
@@ -13,6 +14,8 @@
 static volatile sig_atomic_t came;
 static _Atomic(const char *) folder; /* of checkpoints */
 static _Atomic(const char *) reason; /* to stop, without a signal */
+static _Atomic double patience;      /* seconds from `asked` on */
+static _Atomic double asked;         /* when that was first seen; 0: not yet */
 
 static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 
@@ -54,9 +57,6 @@ static void set_all(void (*handler)(int))
 
 void mr_signals_install(void)
 {
-    came = 0;
-    atomic_store(&folder, NULL);
-    atomic_store(&reason, NULL);
     set_all(note);
 }
 
@@ -65,9 +65,16 @@ void mr_signals_keep(const char *checkpoints)
     atomic_store(&folder, checkpoints);
 }
 
+/* A wish to stop that comes when all is done must not end the process in another way. */
 void mr_signals_remove(void)
 {
     set_all(SIG_DFL);
+    signal(SIGUSR1, SIG_IGN);
+    came = 0;
+    atomic_store(&folder, NULL);
+    atomic_store(&reason, NULL);
+    atomic_store(&patience, 0);
+    atomic_store(&asked, 0);
 }
 
 static const char *name_of(int signal_number)
@@ -91,11 +98,29 @@ void mr_signals_stop(const char *why)
     atomic_compare_exchange_strong(&reason, &none, why ? why : "another rank was asked to stop");
 }
 
+double mr_signals_hold(double seconds)
+{
+    return atomic_exchange(&patience, seconds);
+}
+
+static bool is_held(void)
+{
+    double first = 0, now = mr_clock_now();
+    if (atomic_load(&patience) <= 0)
+        return false;
+    if (atomic_compare_exchange_strong(&asked, &first, now))
+        first = now;
+    return now - first < atomic_load(&patience);
+}
+
 mr_status mr_signals_check(mr_error *error)
 {
     int signal_number = came;
     const char *checkpoints = atomic_load(&folder), *why = atomic_load(&reason);
-    if (mr_signals_stopping())
+    const bool is_stopping = mr_signals_stopping();
+    if (is_stopping && is_held())
+        return MR_OK;
+    if (is_stopping)
         return mr_error_set(error, MR_STOPPED,
                             "stopped: %s: what is done is in %s: run it again with --resume",
                             signal_number ? name_of(signal_number) : why, checkpoints);

@@ -11,10 +11,17 @@
 
 #include <stdbool.h>
 
-/* `checkpoints`: their folder, for the message; NULL: there are none. Borrowed. */
+/* From the start of the program, and again by each job: what came before is not forgotten. */
 void mr_signals_install(void);
+/* There are checkpoints, in this folder (borrowed). */
 void mr_signals_keep(const char *checkpoints);
 void mr_signals_remove(void);
+
+/*
+ * A better moment to stop is near: for so many seconds after the job was asked to, mr_signals_check
+ * says nothing of it; 0: it says so at once. Returns what it was before.
+ */
+double mr_signals_hold(double seconds);
 
 /* Records MR_INTERRUPTED, or MR_STOPPED where the job has checkpoints, when a signal has come.
  * Thread-safe. */

@@ -1,6 +1,8 @@
 /* output/part.c: bytes on their way to a file or a stream. Every error names the place. */
 #include "output/commit.h"
 
+#include "base/span.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -37,10 +39,9 @@ mr_status mr_part_open(mr_part *part, const mr_target *target, const char *tempo
     return part->file < 0 ? cannot(part->path, error) : MR_OK;
 }
 
-mr_status mr_part_write(mr_part *part, const void *bytes, size_t size, uint64_t offset,
-                        mr_error *error)
+static mr_status write_all(mr_part *part, const char *at, size_t size, uint64_t offset,
+                           mr_error *error)
 {
-    const char *at = bytes;
     while (size > 0) {
         ssize_t done = pwrite(part->file, at, size < AT_ONCE ? size : AT_ONCE, (off_t)offset);
         if (done < 0 && errno == EINTR)
@@ -53,6 +54,15 @@ mr_status mr_part_write(mr_part *part, const void *bytes, size_t size, uint64_t 
         offset += (uint64_t)done;
     }
     return MR_OK;
+}
+
+mr_status mr_part_write(mr_part *part, const void *bytes, size_t size, uint64_t offset,
+                        mr_error *error)
+{
+    const mr_span_kind before = mr_span_begin(MR_SPAN_WRITE);
+    mr_status status = write_all(part, bytes, size, offset, error);
+    mr_span_end(before);
+    return status;
 }
 
 /* Devices and pipes cannot be synced, and some file systems do not know how to. */

@@ -2,6 +2,7 @@
 #include "resume/internal.h"
 
 #include "base/clock.h"
+#include "base/span.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -134,12 +135,15 @@ static mr_status commit(mr_keep *keep, mr_error *error)
 mr_status mr_keep_commit(mr_keep *keep, mr_error *error)
 {
     double start = mr_clock_now();
+    mr_span_kind before = mr_span_begin_at(MR_SPAN_CHECKPOINT, start);
     mr_status status = commit(keep, error);
     double took = mr_clock_now() - start;
+    mr_span_end_at(before, start + took);
     keep->seconds += took;
     if (took > keep->worst)
         keep->worst = took;
-    keep->next = mr_clock_now() + keep->every;
+    /* As often as there is something: but no more than half of the time. */
+    keep->next = mr_clock_now() + (keep->every > took ? keep->every : took);
     if (status != MR_OK)
         return status;
     keep->generation = ++keep->newest;

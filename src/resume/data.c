@@ -29,6 +29,12 @@ mr_status mr_keep_cannot(const char *path, int cause, mr_error *error)
                         path, strerror(cause));
 }
 
+static const char *path_of(const mr_keep *keep, const char *name, char path[MR_KEEP_PATH])
+{
+    snprintf(path, MR_KEEP_PATH, "%s/%s", keep->folder, name);
+    return path;
+}
+
 mr_status mr_keep_file_create(mr_keep *keep, mr_keep_file **result, mr_error *error)
 {
     char path[MR_KEEP_PATH];
@@ -43,7 +49,7 @@ mr_status mr_keep_file_create(mr_keep *keep, mr_keep_file **result, mr_error *er
     snprintf(file->name, sizeof file->name, MR_KEEP_DATA "%06llu-%d-%llu",
              (unsigned long long)keep->newest + 1, mr_comm_rank(keep->comm),
              (unsigned long long)keep->serial++);
-    snprintf(path, sizeof path, "%s/%s", keep->folder, file->name);
+    path_of(keep, file->name, path);
     file->keep = keep;
     file->synced = true;
     XXH3_64bits_reset(file->sum);
@@ -75,9 +81,8 @@ static int write_all(int file, const void *bytes, size_t size, uint64_t at)
     return 0;
 }
 
-mr_status mr_keep_file_write(mr_keep_file *file, const void *bytes, size_t size)
+static void append(mr_keep_file *file, const void *bytes, size_t size)
 {
-    pthread_mutex_lock(&file->lock);
     if (!file->cause)
         file->cause = write_all(file->file, bytes, size, file->end);
     if (!file->cause) {
@@ -85,6 +90,23 @@ mr_status mr_keep_file_write(mr_keep_file *file, const void *bytes, size_t size)
         file->end += size;
         file->synced = false;
     }
+}
+
+mr_status mr_keep_file_write(mr_keep_file *file, const void *bytes, size_t size)
+{
+    pthread_mutex_lock(&file->lock);
+    append(file, bytes, size);
+    mr_status status = file->cause ? MR_BAD_OUTPUT : MR_OK;
+    pthread_mutex_unlock(&file->lock);
+    return status;
+}
+
+mr_status mr_keep_file_frame(mr_keep_file *file, const void *bytes, size_t size)
+{
+    uint64_t head = size;
+    pthread_mutex_lock(&file->lock);
+    append(file, &head, sizeof head);
+    append(file, bytes, size);
     mr_status status = file->cause ? MR_BAD_OUTPUT : MR_OK;
     pthread_mutex_unlock(&file->lock);
     return status;
@@ -116,6 +138,7 @@ mr_status mr_keep_add_file(mr_keep *keep, const char *name, mr_keep_file *file, 
 
 void mr_keep_file_destroy(mr_keep_file **result)
 {
+    char path[MR_KEEP_PATH];
     mr_keep_file *file = *result;
     if (!file)
         return;
@@ -127,6 +150,8 @@ void mr_keep_file_destroy(mr_keep_file **result)
     /* What was added is synced by the next commit: that needs it open no more, but on disk. */
     if (!file->synced && file->begin > 0)
         fsync(file->file);
+    if (file->begin == 0)
+        unlinkat(AT_FDCWD, path_of(file->keep, file->name, path), 0);
     close(file->file);
     pthread_mutex_destroy(&file->lock);
     XXH3_freeState(file->sum);
@@ -173,8 +198,7 @@ mr_status mr_keep_reader_open(mr_keep_reader *reader, mr_keep *keep, const mr_ke
     if (!reader->sum)
         return mr_error_set(error, MR_NO_MEMORY, "out of memory: reading a checkpoint");
     XXH3_64bits_reset(reader->sum);
-    snprintf(path, sizeof path, "%s/%s", keep->folder, entry->file);
-    reader->file = open(path, O_RDONLY | O_CLOEXEC);
+    reader->file = open(path_of(keep, entry->file, path), O_RDONLY | O_CLOEXEC);
     if (reader->file >= 0)
         return MR_OK;
     mr_status status = damaged(keep, entry, strerror(errno), error);
@@ -201,6 +225,24 @@ mr_status mr_keep_reader_take(mr_keep_reader *reader, void *bytes, size_t size, 
     XXH3_64bits_update(reader->sum, bytes, size);
     reader->at += size;
     return MR_OK;
+}
+
+mr_status mr_keep_reader_frame(mr_keep_reader *reader, void **bytes, size_t *capacity, size_t *size,
+                               mr_error *error)
+{
+    uint64_t head;
+    MR_TRY(mr_keep_reader_take(reader, &head, sizeof head, error));
+    if (head > mr_keep_reader_left(reader))
+        return damaged(reader->keep, reader->entry, "it ends too early", error);
+    if (head > *capacity) {
+        void *more = realloc(*bytes, head * 2);
+        if (!more)
+            return mr_error_set(error, MR_NO_MEMORY, "out of memory: reading a checkpoint");
+        *bytes = more;
+        *capacity = head * 2;
+    }
+    *size = head;
+    return mr_keep_reader_take(reader, *bytes, head, error);
 }
 
 uint64_t mr_keep_reader_left(const mr_keep_reader *reader)

@@ -3,6 +3,7 @@
 #include "resume/internal.h"
 
 #include "base/clock.h"
+#include "comm/vector.h"
 #include "observe/note.h"
 #include "observe/signals.h"
 
@@ -120,7 +121,7 @@ static mr_status look(mr_keep *keep, const mr_keep_plan *plan, findings *found, 
     MR_TRY(lock_folder(keep, error));
     MR_TRY(mr_keep_list(keep, &found->numbers, &found->count, error));
     found->done = exists(keep, DONE);
-    if (plan->resume)
+    if (plan->resume && (found->count > 0 || found->done))
         return MR_OK;
     if (found->count > 0 && !plan->overwrite)
         return mr_error_set(error, MR_BAD_OUTPUT,
@@ -213,6 +214,8 @@ static mr_status load(mr_keep *keep, const mr_keep_plan *plan, const uint64_t *n
     keep->newest = numbers[0];
     for (size_t i = 0; is_root(keep) && i < keep->loaded.count; i++)
         mr_book_add(&keep->own, &keep->loaded.entries[i], error);
+    if (is_root(keep)) /* before anybody writes: afterwards what nobody names may be new */
+        mr_keep_prune(keep, true);
     return mr_comm_agree(keep->comm, error);
 }
 
@@ -232,8 +235,6 @@ static mr_status open_folder(mr_keep *keep, const mr_keep_plan *plan, bool *done
         bytes = NULL;
     if (status == MR_OK && !*done && size > 0)
         status = load(keep, plan, bytes, size / sizeof *found.numbers, error);
-    if (status == MR_OK && is_root(keep) && !*done)
-        mr_keep_prune(keep, true);
     free(bytes);
     return status;
 }
@@ -308,6 +309,11 @@ bool mr_keep_resumed(const mr_keep *keep)
     return keep->resumed;
 }
 
+double mr_keep_every(const mr_keep *keep)
+{
+    return keep->every;
+}
+
 double mr_keep_seconds(const mr_keep *keep)
 {
     return keep->seconds;
@@ -347,10 +353,10 @@ mr_keep_wish mr_keep_wish_now(const mr_keep *keep)
 mr_status mr_keep_ask(mr_keep *keep, mr_keep_wish *wish, mr_error *error)
 {
     mr_keep_wish mine = mr_keep_wish_now(keep);
-    bool stop = mr_comm_any(keep->comm, mine == MR_KEEP_STOP);
-    bool save = mr_comm_any(keep->comm, mine == MR_KEEP_SAVE);
-    *wish = stop ? MR_KEEP_STOP : save ? MR_KEEP_SAVE : MR_KEEP_NOTHING;
-    if (stop && mine != MR_KEEP_STOP)
+    int64_t strongest = mine;
+    mr_vector_reduce(keep->comm, &strongest, 1, MR_NUMBER_I64, MR_COMBINE_MAX, 0);
+    *wish = (mr_keep_wish)strongest;
+    if (*wish == MR_KEEP_STOP && mine != MR_KEEP_STOP)
         mr_signals_stop(NULL);
     return mr_comm_agree(keep->comm, error);
 }

@@ -57,6 +57,7 @@ const char *mr_keep_folder(const mr_keep *keep);
  */
 uint64_t mr_keep_generation(const mr_keep *keep);
 bool mr_keep_resumed(const mr_keep *keep);
+double mr_keep_every(const mr_keep *keep);
 
 /* What somebody wants of the job: thread-safe, cheap, may be asked once a block. */
 typedef enum mr_keep_wish {
@@ -87,6 +88,8 @@ typedef struct mr_keep_file mr_keep_file;
 mr_status mr_keep_file_create(mr_keep *keep, mr_keep_file **file, mr_error *error);
 mr_status mr_keep_file_write(mr_keep_file *file, const void *bytes, size_t size);
 uint64_t mr_keep_file_size(const mr_keep_file *file);
+/* The same behind its size, in one: what mr_keep_reader_frame gets back. */
+mr_status mr_keep_file_frame(mr_keep_file *file, const void *bytes, size_t size);
 mr_status mr_keep_add_file(mr_keep *keep, const char *name, mr_keep_file *file, mr_error *error);
 /* Takes NULL. What was not added is lost. */
 void mr_keep_file_destroy(mr_keep_file **file);
@@ -121,6 +124,9 @@ mr_status mr_keep_reader_open(mr_keep_reader *reader, mr_keep *keep, const mr_ke
                               mr_error *error);
 /* Exactly `size` bytes. */
 mr_status mr_keep_reader_take(mr_keep_reader *reader, void *bytes, size_t size, mr_error *error);
+/* The next frame, into memory that is used again (`*capacity` bytes of it; free). */
+mr_status mr_keep_reader_frame(mr_keep_reader *reader, void **bytes, size_t *capacity, size_t *size,
+                               mr_error *error);
 uint64_t mr_keep_reader_left(const mr_keep_reader *reader);
 mr_status mr_keep_reader_close(mr_keep_reader *reader, mr_error *error);
 

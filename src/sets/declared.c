@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "engine/dense.h"
-#include "sets/fold.h"
+#include "sets/saved.h"
 #include "sets/write.h"
 
 static void start_progress(mr_job *job)
@@ -57,8 +57,10 @@ static mr_status fold_dense(mr_job *job)
     mr_store_create(&job->store, job->app.fold, 0, job->error);
     MR_TRY(mr_job_agree(job));
     mr_feed feed = {.job = job, .app = &job->app, .store = job->store};
+    mr_step step;
     MR_TRY(mr_dense_create(job, job->app.fold, job->app.dense_count, &job->dense));
-    MR_TRY(map(job, &feed));
+    MR_TRY(mr_dense_step(job, &feed, &step, job->plan->block));
+    MR_TRY(mr_step_end(&step, map(job, &feed)));
     return finish_in_memory(job);
 }
 
@@ -100,7 +102,10 @@ static mr_status fold_keys(mr_job *job)
         options.shape.key_size = 8;
     MR_TRY(mr_folding_begin(&f, job, &options));
     f.app = job->app;
-    mr_status status = map(job, &f.making.feed);
+    mr_step step;
+    mr_status status = mr_folding_step(&f, &step, job->plan->block);
+    if (status == MR_OK)
+        status = mr_making_step_end(&f.making, &step, map(job, &f.making.feed));
     if (status == MR_OK && !mr_folding_relieved(&f)) {
         job->store = f.store;
         f.store = NULL;

@@ -6,7 +6,9 @@
  */
 #include "sets/fold.h"
 
+#include "sets/saved.h"
 #include "store/first.h"
+
 #include <stdlib.h>
 
 /* A value that is not in one piece yet. */
@@ -181,8 +183,12 @@ mr_status mr_set_fold_input(mr_job *job, const mr_plan *plan, mr_records records
                             mr_map_kernel *kernel, const mr_set_options *options, mr_set **set)
 {
     mr_folding f;
+    mr_step step;
     MR_TRY(mr_folding_begin(&f, job, options));
-    mr_status status = mr_map_input(&f.making.feed, plan, records, kernel);
+    mr_status status = mr_folding_step(&f, &step, plan->block);
+    if (status == MR_OK)
+        status = mr_making_step_end(&f.making, &step,
+                                    mr_map_input(&f.making.feed, plan, records, kernel));
     MR_TRY(mr_folding_end(&f, status, set));
     return spread_as_wanted(set, options);
 }
@@ -237,10 +243,14 @@ typedef struct range_folding {
 static mr_status fold_piece(mr_worker *w, uint64_t unit)
 {
     const range_folding *r = w->feed->self;
-    uint64_t begin = r->begin + unit * r->piece;
-    uint64_t end = r->end - begin > r->piece ? begin + r->piece : r->end;
-    mr_feed_begin(w, NULL);
-    return mr_feed_end(w, r->kernel(&w->self->out, begin, end));
+    uint64_t begin = unit * r->piece, all = r->end - r->begin,
+             end = all - begin > r->piece ? begin + r->piece : all;
+    for (mr_range part; mr_step_next(w->feed->step, begin, end, &part); begin = part.end) {
+        mr_feed_begin(w, NULL);
+        MR_TRY(
+            mr_feed_end(w, r->kernel(&w->self->out, r->begin + part.begin, r->begin + part.end)));
+    }
+    return MR_OK;
 }
 
 mr_status mr_set_fold_range(mr_job *job, uint64_t begin, uint64_t end, mr_range_kernel *kernel,
@@ -255,7 +265,11 @@ mr_status mr_set_fold_range(mr_job *job, uint64_t begin, uint64_t end, mr_range_
     feed->steal = true;
     feed->run = fold_piece;
     feed->self = &r;
-    MR_TRY(mr_folding_end(&r.folding, mr_feed_run(feed), set));
+    mr_step step;
+    mr_status status = mr_folding_step(&r.folding, &step, r.piece);
+    if (status == MR_OK)
+        status = mr_making_step_end(&r.folding.making, &step, mr_feed_run(feed));
+    MR_TRY(mr_folding_end(&r.folding, status, set));
     return spread_as_wanted(set, options);
 }
 

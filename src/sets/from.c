@@ -1,5 +1,5 @@
 /* sets/from.c: sets from inputs, from numbers, and from memory. */
-#include "sets/fold.h"
+#include "sets/saved.h"
 
 #include "base/clock.h"
 #include "input/sheet.h"
@@ -127,8 +127,12 @@ static bool can_be_sampled(const mr_plan *plan)
 
 static mr_status read_into(reading *r, const mr_set_options *options, mr_set **set)
 {
+    mr_step step;
     MR_TRY(mr_making_begin(&r->making, r->making.job, options, NULL, false, "map"));
-    return mr_making_end(&r->making, read_all(r), set);
+    mr_status status = mr_making_step(&r->making, &step, r->plan->block);
+    if (status == MR_OK)
+        status = mr_making_step_end(&r->making, &step, read_all(r));
+    return mr_making_end(&r->making, status, set);
 }
 
 static mr_status read_ranges(reading *r, const mr_set_options *options, mr_set **set)
@@ -198,10 +202,14 @@ static mr_status open_counting(mr_worker *w)
 static mr_status run_piece(mr_worker *w, uint64_t unit)
 {
     const counting *c = w->feed->self;
-    uint64_t begin = c->begin + unit * c->piece;
-    uint64_t end = c->end - begin > c->piece ? begin + c->piece : c->end;
-    mr_feed_begin(w, NULL);
-    return mr_feed_end(w, c->kernel(&w->self->out, begin, end));
+    uint64_t begin = unit * c->piece, all = c->end - c->begin,
+             end = all - begin > c->piece ? begin + c->piece : all;
+    for (mr_range part; mr_step_next(w->feed->step, begin, end, &part); begin = part.end) {
+        mr_feed_begin(w, NULL);
+        MR_TRY(
+            mr_feed_end(w, c->kernel(&w->self->out, c->begin + part.begin, c->begin + part.end)));
+    }
+    return MR_OK;
 }
 
 /* Pieces: enough for balance, large enough that a call costs nothing. */
@@ -229,7 +237,11 @@ mr_status mr_set_from_range(mr_job *job, uint64_t begin, uint64_t end, mr_range_
     c.making.feed.open = open_counting;
     c.making.feed.run = run_piece;
     c.making.feed.self = &c;
-    return mr_making_end(&c.making, mr_feed_run(&c.making.feed), set);
+    mr_step step;
+    mr_status status = mr_making_step(&c.making, &step, c.piece);
+    if (status == MR_OK)
+        status = mr_making_step_end(&c.making, &step, mr_feed_run(&c.making.feed));
+    return mr_making_end(&c.making, status, set);
 }
 
 /* Pairs in memory: one unit. */

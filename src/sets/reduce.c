@@ -97,6 +97,7 @@ static void feed_groups(reducing *r)
     mr_feed *feed = &r->making.feed;
     feed->share = (mr_range){0, r->from->piles.count};
     feed->open = open_reducing;
+    feed->kind = MR_SPAN_REDUCE;
     feed->run = reduce_pile;
     feed->close = close_reducing;
     feed->self = r;

@@ -6,6 +6,7 @@
 #include "sets/cells.h"
 
 #include "base/clock.h"
+#include "base/span.h"
 #include "engine/rows.h"
 #include "sets/write.h"
 
@@ -100,10 +101,13 @@ static mr_status measure(writing *w)
         mr_text text = {0};
         mr_error error = {0};
         writing_thread *t = &w->threads[omp_get_thread_num()];
-#pragma omp for schedule(dynamic)
+        mr_span_thread((unsigned)omp_get_thread_num());
+        const mr_span_kind before = mr_span_begin(MR_SPAN_WRITE);
+#pragma omp for schedule(dynamic) nowait
         for (uint32_t p = 0; p < w->set->piles.count; p++)
             if (error.code == MR_OK)
                 measure_pile(w, t, p, &text, &error);
+        mr_span_end(before);
 #pragma omp critical
         if (error.code != MR_OK && job->error->code == MR_OK)
             *job->error = error;

@@ -45,6 +45,8 @@ static size_t pairs_size(const mr_page *page)
 
 void mr_pile_push(mr_piles *piles, uint32_t p, mr_page *page)
 {
+    if (piles->told)
+        piles->told(piles->context, mr_page_pairs(page), pairs_size(page));
     pthread_mutex_lock(&piles->lock);
     mr_pile *pile = &piles->piles[p];
     page->next = pile->pages;

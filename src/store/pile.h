@@ -26,6 +26,9 @@ typedef struct mr_piles {
     const char *scratch;
     pthread_mutex_t lock; /* all of the above: it is held for a few instructions a page */
     mr_spill *spill;      /* made when the first page goes to disk */
+    /* Told of the pairs of every page that is pushed; NULL: nobody wants to know. */
+    void (*told)(void *context, const void *pairs, size_t size);
+    void *context;
 } mr_piles;
 
 mr_status mr_piles_create(mr_piles *piles, uint32_t count, mr_pair_layout layout,

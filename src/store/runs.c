@@ -1,6 +1,7 @@
 /* store/runs.c: runs, and merging them until few enough are left for one merge. */
 #include "store/runs.h"
 #include "base/memory.h"
+#include "base/span.h"
 
 #include <stdlib.h>
 
@@ -192,7 +193,9 @@ mr_status mr_runs_batch(mr_runs *runs, const unsigned char *const **pairs, size_
 mr_status mr_runs_more(mr_runs *runs, mr_error *error)
 {
     size_t count = 0;
+    const mr_span_kind before = mr_span_begin(MR_SPAN_MERGE);
     mr_status status = mr_merge_more(&runs->merge, &runs->at, &count, error);
+    mr_span_end(before);
     runs->end = runs->at + count;
     return status;
 }

@@ -1,6 +1,8 @@
 /* store/sorted.c: loading and sorting piles. */
 #include "store/sorted.h"
 
+#include "base/span.h"
+
 #include <stdlib.h>
 
 #define LEAST ((size_t)1 << 20) /* memory below which nothing can be done well */
@@ -202,12 +204,14 @@ mr_status mr_sorted_open(mr_sorted *sorted, mr_piles *piles, uint32_t p, bool co
     uint64_t need = rows * REFS + from_disk;
     mr_pile_reader reader;
     mr_status status;
+    const mr_span_kind before = mr_span_begin(MR_SPAN_MERGE);
     mr_pile_reader_start(&reader, piles, p, consume);
     if (sorted->memory == 0 || need <= sorted->memory)
         status = load_all(sorted, &reader, rows, error);
     else
         status = load_runs(sorted, &reader, error);
     mr_pile_reader_end(&reader);
+    mr_span_end(before);
     sorted->rows = rows;
     return status;
 }

@@ -5,6 +5,7 @@
  */
 #include "store/spill.h"
 #include "base/memory.h"
+#include "base/span.h"
 #include "store/columns.h"
 #include "store/slab.h"
 
@@ -212,7 +213,7 @@ void mr_spill_writer_start(mr_spill_writer *writer, mr_spill *spill, uint64_t by
     writer->extent.at = atomic_fetch_add(&spill->end, most);
 }
 
-mr_status mr_spill_writer_put(mr_spill_writer *writer, mr_piece piece, mr_error *error)
+static mr_status put_slabs(mr_spill_writer *writer, mr_piece piece, mr_error *error)
 {
     const unsigned char *bytes = piece.bytes;
     size_t left = piece.size;
@@ -222,6 +223,15 @@ mr_status mr_spill_writer_put(mr_spill_writer *writer, mr_piece piece, mr_error 
         bytes += done;
         left -= done;
     } while (left > 0);
+    return MR_OK;
+}
+
+mr_status mr_spill_writer_put(mr_spill_writer *writer, mr_piece piece, mr_error *error)
+{
+    const mr_span_kind before = mr_span_begin(MR_SPAN_SPILL);
+    mr_status status = put_slabs(writer, piece, error);
+    mr_span_end(before);
+    MR_TRY(status);
     writer->extent.raw += piece.size;
     writer->extent.frames++;
     return MR_OK;

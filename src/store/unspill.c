@@ -2,6 +2,7 @@
  * store/unspill.c: reading back what store/spill.c wrote. Nothing that comes from the disk is
  * believed, and nothing of it unpacked, before its checksum is found to be right.
  */
+#include "base/span.h"
 #include "store/columns.h"
 #include "store/slab.h"
 #include "store/spill.h"
@@ -187,13 +188,9 @@ static mr_status unpack_frame(mr_spill_reader *reader, const mr_slab *slab, mr_e
     }
 }
 
-mr_status mr_spill_reader_next(mr_spill_reader *reader, const unsigned char **bytes, size_t *size,
-                               mr_error *error)
+static mr_status next_frame(mr_spill_reader *reader, const unsigned char **bytes, size_t *size,
+                            mr_error *error)
 {
-    *bytes = NULL;
-    *size = 0;
-    if (reader->at == reader->end && reader->left.size == 0)
-        return MR_OK;
     const mr_slab *slab;
     MR_TRY(next_slab(reader, &slab, error));
     size_t all = slab->left;
@@ -205,6 +202,19 @@ mr_status mr_spill_reader_next(mr_spill_reader *reader, const unsigned char **by
     *bytes = as_it_is ? (const unsigned char *)(slab + 1) : reader->buffer.bytes.bytes;
     *size = all;
     return MR_OK;
+}
+
+mr_status mr_spill_reader_next(mr_spill_reader *reader, const unsigned char **bytes, size_t *size,
+                               mr_error *error)
+{
+    *bytes = NULL;
+    *size = 0;
+    if (reader->at == reader->end && reader->left.size == 0)
+        return MR_OK;
+    const mr_span_kind before = mr_span_begin(MR_SPAN_SPILL);
+    mr_status status = next_frame(reader, bytes, size, error);
+    mr_span_end(before);
+    return status;
 }
 
 void mr_spill_reader_end(mr_spill_reader *reader)

@@ -3,6 +3,7 @@
 #include "tasks/crew.h"
 
 #include "base/clock.h"
+#include "base/span.h"
 #include "base/stray.h"
 #include "observe/crash.h"
 
@@ -38,6 +39,7 @@ static void *run(void *context)
     mr_crash_thread_begin((int)h->number, NULL);
     crew->work(crew->context, h->number);
     mr_crash_thread_end();
+    mr_span_thread_end();
     pthread_mutex_lock(&crew->lock);
     const bool is_last = --crew->working == 0 && crew->is_left;
     pthread_cond_signal(&crew->returned);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/flight.h"
 #include "base/memory.h"
+#include "base/span.h"
 #include "observe/crash.h"
 
 #include <string.h>
@@ -287,6 +288,7 @@ static void wait_for_tasks(mr_fork *fork)
 {
     fork_run *run = fork->run;
     double start = mr_clock_now();
+    const mr_span_kind before = mr_span_begin_at(MR_SPAN_WAIT, start);
     atomic_fetch_add(&run->idle, 1);
     while (!has_something(fork)) {
         double until = run->ranks > 1 ? mr_fork_ask(fork) : MR_POST_NEVER;
@@ -297,6 +299,7 @@ static void wait_for_tasks(mr_fork *fork)
         sign(&run->signs.wanted, 0);
     fork->served = mr_clock_now(); /* what came is worked on a little before it goes on */
     fork->idle += fork->served - start;
+    mr_span_end_at(before, fork->served);
 }
 
 static size_t add(char *text, size_t size, const char *what)
@@ -345,6 +348,8 @@ void mr_fork_work(void *context, unsigned thread)
     fork->poll_tasks = 1;
     mr_crash_thread_work(describe, fork);
     mr_flight_task_begin("tasks of", "fork-join", MR_FLIGHT_NO_NUMBER);
+    mr_span_thread(thread);
+    const mr_span_kind before = mr_span_begin(MR_SPAN_TASK);
     while (!is_over(run)) {
         fork_node *node = next_task(fork);
         if (!node) {
@@ -356,6 +361,7 @@ void mr_fork_work(void *context, unsigned thread)
         if (run->ranks > 1)
             look_now_and_then(fork);
     }
+    mr_span_end(before);
     mr_crash_thread_work(NULL, NULL);
     mr_flight_task_end();
 }

@@ -4,6 +4,7 @@
  */
 #include "tasks/pipeline_internal.h"
 
+#include "base/span.h"
 #include "engine/job.h"
 #include "observe/crash.h"
 #include "observe/signals.h"
@@ -16,6 +17,8 @@
 #define SMALLEST_PAGE  ((size_t)256)
 /* How long kernels may take to notice that it is over. */
 #define GRACE 3.0
+/* How often a thread that waits looks up, where there are checkpoints. */
+#define LOOK 0.2
 
 /* ---- Stopping and waiting ---- */
 
@@ -59,7 +62,8 @@ static bool has_changed(void *context)
 void mr_pipeline_await(pipeline *p, unsigned long changes)
 {
     awaited a = {p, changes};
-    mr_post_wait(p->post, has_changed, &a, MR_POST_NEVER);
+    /* A signal changes nothing, and somebody has to notice it. */
+    mr_post_wait(p->post, has_changed, &a, p->keeps ? mr_clock_now() + LOOK : MR_POST_NEVER);
 }
 
 /* ---- Plans ---- */
@@ -238,6 +242,7 @@ static void work(void *context, unsigned thread)
 {
     pipeline *p = context;
     pipe_seat *seat = mr_pipeline_seat_new(p, thread, 0);
+    mr_span_thread(thread);
     if (!seat)
         return;
     if (p->rank != 0)
@@ -261,6 +266,7 @@ static void run(pipeline *p)
     p->seconds = mr_clock_now() - p->start;
     if (!p->is_left)
         mr_pipeline_close_stages(p);
+    mr_pipeline_keep_end(p);
     if (p->error.code != MR_OK)
         mr_error_set(p->job->error, p->error.code, "%s", p->error.text);
 }
@@ -284,6 +290,7 @@ mr_status mr_pipeline_run(mr_job *job, const mr_pipeline *plan)
 {
     pipeline *p = NULL;
     MR_TRY(open_pipe(job, plan, &p));
+    mr_pipeline_keep_begin(p);
     if (p->threads > 1)
         mr_crew_start(&p->crew, 1, p->threads - 1, work, p, job->error);
     MR_TRY(mr_job_agree(job));

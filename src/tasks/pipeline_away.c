@@ -7,10 +7,12 @@
  */
 #include "tasks/pipeline_internal.h"
 
+#include "observe/signals.h"
+
 #include <stdlib.h>
 
 /* To other ranks, and back. */
-enum { WORK, WORK_PIECE, LEAVE, DROP, END, RESULT, PART, BACK, PIECE };
+enum { WORK, WORK_PIECE, LEAVE, DROP, END, PAUSE, RESULT, PART, BACK, PIECE, STOPPING };
 
 /* A letter holds at most that much of a page. */
 #define PIECE_BYTES ((size_t)1 << 20)
@@ -210,6 +212,12 @@ void mr_pipeline_tell_end(pipeline *p)
         send_word(p, rank, END, 0, 0);
 }
 
+void mr_pipeline_tell_pause(pipeline *p, int wish)
+{
+    for (int rank = 1; rank < p->ranks; rank++)
+        send_word(p, rank, PAUSE, 0, (uint64_t)wish);
+}
+
 /* ---- Rank 0: what comes ---- */
 
 static pipe_page *whole_page(pipeline *p, pipe_batch *batch, const head *h, mr_bytes rest)
@@ -272,6 +280,10 @@ static void take_back(pipeline *p, pipe_batch *batch, pipe_page *page)
 static void take_home(pipeline *p, uint32_t kind, const head *h, mr_bytes rest)
 {
     pipe_batch *batch = (pipe_batch *)(uintptr_t)h->origin;
+    if (kind == STOPPING) {
+        mr_signals_stop(NULL);
+        return;
+    }
     if (kind == PIECE) {
         append(p, &batch->incoming, rest);
         return;
@@ -383,6 +395,8 @@ static void take_away(pipeline *p, uint32_t kind, const head *h, mr_bytes rest)
         drop(p, h->serial);
     else if (kind == LEAVE)
         give_leave(p, h->serial);
+    else if (kind == PAUSE)
+        atomic_store(&p->pause, (int)h->serial);
     else
         atomic_store(&p->is_over, true);
     pipe_changed(p);
@@ -470,11 +484,23 @@ static void run_away(pipe_seat *seat, pipe_batch *batch)
     mr_pipeline_free(p, batch);
 }
 
+/* The main thread's duties where there are checkpoints. */
+static void look_up(pipeline *p)
+{
+    if (!p->was_told && mr_signals_stopping()) {
+        p->was_told = true;
+        send_word(p, 0, STOPPING, 0, 0);
+    }
+    mr_pipeline_keep_join(p);
+}
+
 void mr_pipeline_work_away(pipe_seat *seat)
 {
     pipeline *p = seat->pipe;
     unsigned long changes;
     while (!atomic_load(&p->is_over) && !mr_pipeline_is_stopped(p)) {
+        if (p->keeps && seat->thread == 0)
+            look_up(p);
         pipe_batch *batch = next_in_queue(p, &changes);
         if (batch)
             run_away(seat, batch);

@@ -35,6 +35,8 @@ typedef struct pipe_page {
     struct pipe_page *next;
     size_t capacity, size;
     uint64_t count;
+    uint64_t digest; /* from the source: of all items before these */
+    bool is_pause;   /* no items: commands in order end here, and begin anew */
     _Alignas(16) char bytes[];
 } pipe_page;
 
@@ -74,7 +76,8 @@ static inline bool pipe_page_next(const pipe_page *page, size_t *at, mr_bytes *i
 
 /* ---- Batches ---- */
 
-typedef enum pipe_state { PIPE_READY, PIPE_RUNNING, PIPE_AWAY } pipe_state;
+/* Held: ready, and nobody may begin it now (pipeline_keep.c). */
+typedef enum pipe_state { PIPE_READY, PIPE_RUNNING, PIPE_AWAY, PIPE_HELD } pipe_state;
 
 typedef struct pipe_batch {
     struct pipe_batch *older, *newer; /* rank 0: in the order of the source */
@@ -86,6 +89,8 @@ typedef struct pipe_batch {
     unsigned stage;                   /* the next one, or the one that is at it */
     pipe_state state;
     bool is_end;           /* the last one */
+    bool is_pause;         /* see pipe_page */
+    uint64_t digest;       /* see pipe_page */
     bool is_parked;        /* away, and waits for leave to put more */
     bool was_told;         /* away, and that it was dropped */
     bool is_counted;       /* among those at work in its stage */
@@ -115,14 +120,16 @@ struct mr_stage {
     unsigned number;           /* the source is 0 */
     bool is_open, has_enough;
     void *local;
-    pipe_batch *batch; /* NULL: of the source */
-    pipe_page *page;   /* put since the last cut */
-    uint64_t most;     /* items that may be in it */
-    uint64_t item;     /* that is being worked on */
-    uint64_t put;      /* the number of the first item of `page` in the next stage */
-    uint64_t came;     /* in order: items so far */
-    double since;      /* the source: of the last cut */
-    double away;       /* seconds that were not spent in the kernel */
+    pipe_batch *batch;    /* NULL: of the source */
+    pipe_page *page;      /* put since the last cut */
+    uint64_t most;        /* items that may be in it */
+    uint64_t item;        /* that is being worked on */
+    uint64_t put;         /* the number of the first item of `page` in the next stage */
+    uint64_t came;        /* in order: items so far */
+    double since;         /* the source: of the last cut */
+    double away;          /* seconds that were not spent in the kernel */
+    uint64_t skip;        /* the source: items that are still to be dropped */
+    uint64_t skip_digest; /* what they have to be */
     struct pipe_process *process;
     pipe_counts counts;
 };
@@ -199,6 +206,16 @@ struct pipeline {
     pipe_batch *working;
     unsigned blocked; /* threads that wait for leave */
 
+    /* checkpoints */
+    bool keeps, is_resumed;
+    bool was_told;             /* others: rank 0 knows that the job is to stop */
+    uint64_t number;           /* of this piece of work */
+    uint64_t digest;           /* rank 0: of what the source has put */
+    uint64_t saved;            /* rank 0: items that the last one has */
+    atomic_int pause;          /* others: what rank 0 is about to do (mr_keep_wish) */
+    struct mr_keep_file *file; /* rank 0: of what is being saved */
+    double held;
+
     double start, seconds;
 };
 
@@ -246,6 +263,10 @@ bool mr_pipeline_count(pipeline *p, pipe_batch *batch);
 /* Whether there may be `bytes` more, put by `batch` (NULL: by the source). */
 bool mr_pipeline_has_room(const pipeline *p, const pipe_batch *batch, size_t bytes);
 bool mr_pipeline_all_done(pipeline *p);
+/* The newest batches, which nobody has begun, wait until they are let go; `pause` (NULL: none)
+ * passes before them. `next`: the number of the source's next item. */
+mr_status mr_pipeline_hold(pipeline *p, pipe_page *pause, uint64_t next);
+void mr_pipeline_let_go(pipeline *p);
 void mr_pipeline_take_from_line(pipeline *p, pipe_batch *batch);
 
 /* ---- pipeline_stage.c ---- */
@@ -259,6 +280,10 @@ bool mr_pipeline_run_one(pipe_seat *seat, unsigned long *changes);
 /* `count` items took `seconds`. */
 void mr_pipeline_measure(pipeline *p, unsigned stage, uint64_t count, double seconds);
 void mr_pipeline_close_stages(pipeline *p);
+/* Rank 0: works on some batch while the kernel of this stage waits. False: there is none. */
+bool mr_pipeline_run_below(mr_stage *stage);
+/* A stage that is ready for its kernel; NULL: the pipeline has failed. */
+mr_stage *mr_pipeline_stage_open(pipe_seat *seat, unsigned number);
 
 /* ---- pipeline_away.c ---- */
 
@@ -266,6 +291,8 @@ void mr_pipeline_letter(void *context, int from, uint32_t kind, mr_bytes letter)
 /* Rank 0: sends what other ranks could do, without the lock. */
 void mr_pipeline_send_errands(pipeline *p);
 void mr_pipeline_tell_end(pipeline *p);
+/* And that a checkpoint is to be saved (mr_keep_wish). */
+void mr_pipeline_tell_pause(pipeline *p, int wish);
 /* Others: works until the end; the part that a stage has put so far goes to rank 0. */
 void mr_pipeline_work_away(pipe_seat *seat);
 mr_status mr_pipeline_part_away(mr_stage *stage, pipe_page *page);
@@ -280,6 +307,22 @@ mr_status mr_pipeline_command_settle(mr_stage *stage);
 mr_status mr_pipeline_command_end(mr_stage *stage);
 /* Ends a process that is still there. Takes NULL. */
 void mr_pipeline_command_kill(struct pipe_process **process);
+
+/* ---- pipeline_keep.c ---- */
+
+/* Local, on all ranks: whether there are checkpoints; before and after the work. */
+void mr_pipeline_keep_begin(pipeline *p);
+void mr_pipeline_keep_end(pipeline *p);
+/* Rank 0. Before the source begins: what a checkpoint has. False: it can't be had. */
+bool mr_pipeline_keep_load(pipe_seat *seat, mr_stage *source);
+/* What the source has put is about to go on. */
+void mr_pipeline_keep_count(pipeline *p, pipe_page *page);
+/* The item in the source's page is one that a checkpoint has. */
+void mr_pipeline_keep_drop(mr_stage *stage);
+/* The source may be stopped for a checkpoint now. */
+mr_status mr_pipeline_keep_pause(mr_stage *source);
+/* Others, main thread: takes part where rank 0 waits for it. */
+void mr_pipeline_keep_join(pipeline *p);
 
 /* ---- pipeline_report.c ---- */
 

@@ -196,31 +196,94 @@ bool mr_pipeline_has_room(const pipeline *p, const pipe_batch *batch, size_t byt
     return p->under_way + bytes <= limit || (batch ? !batch->older : !p->oldest);
 }
 
-mr_status mr_pipeline_insert(pipeline *p, pipe_batch *place, pipe_page *page, unsigned stage,
-                             uint64_t first, bool is_end)
+static pipe_batch *new_batch(pipeline *p, pipe_page *page, unsigned stage, uint64_t first)
 {
     pipe_batch *batch = calloc(1, sizeof *batch);
     if (!batch) {
         mr_pipeline_page_give(p, page);
-        return mr_pipeline_fail(p, MR_NO_MEMORY, "out of memory: a pipeline");
+        mr_pipeline_fail(p, MR_NO_MEMORY, "out of memory: a pipeline");
+        return NULL;
     }
     batch->stage = stage;
     batch->first = first;
+    batch->is_pause = page->is_pause;
+    batch->digest = page->digest;
+    return batch;
+}
+
+/* With the lock. */
+static void put_before(pipeline *p, pipe_batch *batch, pipe_batch *place, pipe_page *page)
+{
+    batch->serial = ++p->serial;
+    link_before(p, batch, place);
+    set_page(p, batch, page);
+    mr_pipeline_ready(p, batch);
+}
+
+static void give_up(pipeline *p, pipe_batch *batch, pipe_page *page)
+{
+    batch->page = page;
+    mr_pipeline_free(p, batch);
+}
+
+mr_status mr_pipeline_insert(pipeline *p, pipe_batch *place, pipe_page *page, unsigned stage,
+                             uint64_t first, bool is_end)
+{
+    pipe_batch *batch = new_batch(p, page, stage, first);
+    if (!batch)
+        return MR_NO_MEMORY;
     batch->is_end = is_end;
     pthread_mutex_lock(&p->lock);
     const bool is_late = place ? atomic_load(&place->is_dropped) : atomic_load(&p->is_cut);
-    if (is_late) {
-        batch->page = page;
-        mr_pipeline_free(p, batch);
-    } else {
-        batch->serial = ++p->serial;
-        link_before(p, batch, place);
-        set_page(p, batch, page);
-        mr_pipeline_ready(p, batch);
-    }
+    if (is_late)
+        give_up(p, batch, page);
+    else
+        put_before(p, batch, place, page);
     pthread_mutex_unlock(&p->lock);
     pipe_changed(p);
     return is_late ? MR_CANCELLED : MR_OK;
+}
+
+static pipe_batch *hold_newest(pipeline *p)
+{
+    pipe_batch *first = NULL;
+    for (pipe_batch *at = p->newest; at && at->state == PIPE_READY && at->stage == 1;
+         at = at->older) {
+        mr_pipeline_take_from_line(p, at);
+        at->state = PIPE_HELD;
+        first = at;
+    }
+    return first;
+}
+
+mr_status mr_pipeline_hold(pipeline *p, pipe_page *pause, uint64_t next)
+{
+    pipe_batch *batch = pause ? new_batch(p, pause, 1, next) : NULL;
+    if (pause && !batch)
+        return MR_NO_MEMORY;
+    pthread_mutex_lock(&p->lock);
+    const bool is_late = atomic_load(&p->is_cut);
+    pipe_batch *first = is_late ? NULL : hold_newest(p);
+    if (batch && first)
+        batch->first = first->first;
+    if (batch && is_late)
+        give_up(p, batch, pause);
+    else if (batch)
+        put_before(p, batch, first, pause);
+    pthread_mutex_unlock(&p->lock);
+    pipe_changed(p);
+    return is_late ? MR_CANCELLED : MR_OK;
+}
+
+void mr_pipeline_let_go(pipeline *p)
+{
+    pthread_mutex_lock(&p->lock);
+    for (pipe_batch *at = p->oldest; at; at = at->newer)
+        if (at->state == PIPE_HELD)
+            mr_pipeline_ready(p, at);
+    pthread_mutex_unlock(&p->lock);
+    pipe_changed(p);
+    mr_pipeline_send_errands(p);
 }
 
 /* The stream ends with this batch: those after it are dropped, now or when they come back. */
@@ -230,8 +293,9 @@ static void cut_after(pipeline *p, pipe_batch *batch)
     batch->is_end = true;
     for (pipe_batch *at = batch->newer, *next; at; at = next) {
         next = at->newer;
-        if (at->state == PIPE_READY) {
-            mr_pipeline_take_from_line(p, at);
+        if (at->state == PIPE_READY || at->state == PIPE_HELD) {
+            if (at->state == PIPE_READY)
+                mr_pipeline_take_from_line(p, at);
             forget(p, at);
         } else if (!atomic_exchange(&at->is_dropped, true) && at->state == PIPE_AWAY)
             p->dropped_away++;

@@ -31,6 +31,7 @@ pipe_page *mr_pipeline_page_get(pipeline *p, size_t capacity)
         page->capacity = capacity;
     }
     page->next = NULL;
+    page->is_pause = false;
     page->size = 0;
     page->count = 0;
     return page;

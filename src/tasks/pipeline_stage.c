@@ -5,6 +5,7 @@
 #include "tasks/pipeline_internal.h"
 
 #include "base/flight.h"
+#include "base/span.h"
 #include "observe/crash.h"
 
 #include <stdarg.h>
@@ -79,6 +80,12 @@ static bool open_stage(mr_stage *stage)
         mr_pipeline_fail(stage->pipe, status, "stage failed: %s: it could not begin", plan->name);
     stage->is_open = status == MR_OK;
     return stage->is_open;
+}
+
+mr_stage *mr_pipeline_stage_open(pipe_seat *seat, unsigned number)
+{
+    mr_stage *stage = stage_at(seat, number);
+    return open_stage(stage) ? stage : NULL;
 }
 
 static void close_stage(mr_stage *stage)
@@ -160,7 +167,7 @@ bool mr_pipeline_run_one(pipe_seat *seat, unsigned long *changes)
 /* Something else, while the stage of this seat waits. A kernel takes what is older than its own
  * batch: that has the right of way, and it is what its room is taken by. Past some depth only the
  * oldest of all, so that the stack has an end. */
-static bool run_below(mr_stage *stage)
+bool mr_pipeline_run_below(mr_stage *stage)
 {
     unsigned long changes;
     pipe_seat *seat = stage->seat;
@@ -208,12 +215,14 @@ static mr_status await_room(mr_stage *stage, size_t bytes)
 {
     pipeline *p = stage->pipe;
     for (;;) {
+        if (!stage->batch)
+            MR_TRY(mr_pipeline_keep_pause(stage));
         /* What changes from here on is not slept through. */
         const unsigned long changes = atomic_load(&p->changes);
         const bool called_off = is_called_off(stage);
         if (may_go_on(stage, bytes, called_off))
             return called_off ? MR_CANCELLED : MR_OK;
-        if (!run_below(stage))
+        if (!mr_pipeline_run_below(stage))
             mr_pipeline_await(p, changes);
     }
 }
@@ -236,7 +245,7 @@ static void help_along(mr_stage *stage)
         pthread_mutex_lock(&p->lock);
         goes_on = p->waiting > 2 * p->threads;
         pthread_mutex_unlock(&p->lock);
-        goes_on = goes_on && run_below(stage);
+        goes_on = goes_on && mr_pipeline_run_below(stage);
     }
 }
 
@@ -251,6 +260,8 @@ static mr_status part_here(mr_stage *stage, pipe_page **page)
         return MR_NO_MEMORY;
     pipe_page *full = *page;
     *page = fresh;
+    if (!stage->batch)
+        mr_pipeline_keep_count(p, full);
     MR_TRY(mr_pipeline_insert(p, stage->batch, full, stage->number + 1, stage->put, false));
     mr_pipeline_send_errands(p);
     if (!stage->batch)
@@ -300,6 +311,8 @@ static mr_status make_room(mr_stage *stage, size_t size)
 
 static inline mr_status room_for(mr_stage *stage, size_t size, char **room)
 {
+    if (stage->skip)
+        mr_pipeline_keep_drop(stage);
     pipe_page *page = stage->page;
     if (page->count >= stage->most || size > page->capacity ||
         pipe_item_room(size) > page->capacity - page->size)
@@ -315,6 +328,8 @@ mr_status mr_stage_put(mr_stage *stage, mr_bytes item)
     MR_TRY(room_for(stage, item.size, &room));
     if (item.size)
         memcpy(room, item.data, item.size);
+    if (stage->skip)
+        return mr_post_stopped(stage->pipe->post) ? MR_CANCELLED : MR_OK;
     /* Nobody knows when the source will come back. */
     return stage->number == 0 && stage->page->count >= stage->most ? cut(stage) : MR_OK;
 }
@@ -361,13 +376,21 @@ static mr_status run_end(mr_stage *stage)
     return plan->end ? plan->end(stage) : MR_OK;
 }
 
+/* The next item is one for another process. */
+static mr_status end_command(mr_stage *stage)
+{
+    const mr_status status = mr_pipeline_command_end(stage);
+    mr_pipeline_command_kill(&stage->process);
+    return status;
+}
+
 static mr_status run_all(mr_stage *stage)
 {
     MR_TRY(run_items(stage, stage->batch->page));
     const bool is_end = stage->batch->is_end || stage->has_enough;
     if (stage->plan->kind == MR_STAGE_IN_ORDER && is_end)
         return run_end(stage);
-    return MR_OK;
+    return stage->batch->is_pause && stage->process ? end_command(stage) : MR_OK;
 }
 
 /* A kernel that was called off may give back what it was told, or what came of that. */
@@ -414,10 +437,13 @@ bool mr_pipeline_run_stage(pipe_seat *seat, pipe_batch *batch, pipe_page **page,
         return false;
     begin(stage, batch);
     const double start = mr_clock_now();
+    const mr_span_kind before = mr_span_begin_at(MR_SPAN_TASK, start);
     const mr_status status = run_all(stage);
+    const double end = mr_clock_now();
+    mr_span_end_at(before, end);
     const uint64_t items =
         stage->item - (stage->plan->kind == MR_STAGE_IN_ORDER ? stage->came : batch->first);
-    count_up(stage, items, mr_clock_now() - start);
+    count_up(stage, items, end - start);
     mr_crash_thread_work(NULL, NULL);
     mr_flight_task_end();
     const bool is_good = judge(stage, status);
@@ -434,6 +460,19 @@ bool mr_pipeline_run_stage(pipe_seat *seat, pipe_batch *batch, pipe_page **page,
     return is_good;
 }
 
+/* Where a checkpoint has items of it, they have to come again. */
+static mr_status run_all_of_source(mr_stage *stage)
+{
+    const mr_status status = stage->pipe->plan.source(stage);
+    if (stage->skip)
+        mr_pipeline_keep_drop(stage);
+    if (stage->skip && status == MR_OK)
+        return mr_stage_fail(stage, MR_BAD_INPUT,
+                             "it gives fewer items than when the job was begun: bring the inputs "
+                             "back, or begin anew with --overwrite in place of --resume");
+    return status;
+}
+
 void mr_pipeline_run_source(pipe_seat *seat)
 {
     pipeline *p = seat->pipe;
@@ -446,8 +485,13 @@ void mr_pipeline_run_source(pipe_seat *seat)
     mr_crash_thread_work(describe, stage);
     mr_flight_task_begin("stage", name_of(stage), stage->item);
     const double start = stage->since;
-    const mr_status status = p->plan.source(stage);
-    stage->counts.busy = mr_clock_now() - start - stage->away;
+    if (!mr_pipeline_keep_load(seat, stage))
+        return;
+    const mr_span_kind before = mr_span_begin_at(MR_SPAN_TASK, start);
+    const mr_status status = run_all_of_source(stage);
+    const double end = mr_clock_now();
+    mr_span_end_at(before, end);
+    stage->counts.busy = end - start - stage->away;
     stage->counts.waited = stage->away;
     stage->counts.out += (int64_t)stage->page->count;
     mr_crash_thread_work(NULL, NULL);

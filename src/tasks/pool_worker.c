@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/flight.h"
+#include "base/span.h"
 #include "observe/crash.h"
 
 #include <stdio.h>
@@ -373,7 +374,8 @@ static void work(void *context, unsigned thread)
 {
     mr_worker *worker = context;
     mr_pool *pool = worker->pool;
-    (void)thread;
+    mr_span_thread(thread);
+    mr_span_begin(MR_SPAN_TASK);
     worker->self = pthread_self();
     atomic_store(&worker->has_self, true);
     mr_crash_thread_work(describe, worker);

@@ -56,7 +56,7 @@ static void fill(mr_rank_report *ranks)
             &rank->splits_stolen, &rank->flushes,        &rank->keys,          &rank->keys_owned,
             &rank->bytes_sent,    &rank->bytes_received, &rank->messages_sent, &rank->pairs,
             &rank->spilled,       &rank->rows,           &rank->bytes_written, &rank->memory_peak,
-            &rank->rss_peak,      &rank->memory_budget,
+            &rank->rss_peak,      &rank->memory_budget,  &rank->node_cpus,
         };
         for (size_t j = 0; j < sizeof counts / sizeof *counts; j++)
             *counts[j] = base + 10 + j;
@@ -168,14 +168,14 @@ static void check_rank(const json_t *rank, int number)
 {
     static const char *const phases[] = {"plan", "map", "combine", "sort", "write"};
     static const char *const counts[] = {
-        "threads",       "blocks",   "bytes_read",   "splits",     "splits_stolen",
-        "flushes",       "keys",     "keys_owned",   "bytes_sent", "bytes_received",
-        "messages_sent", "pairs",    "spilled",      "rows",       "bytes_written",
-        "memory_peak",   "rss_peak", "memory_budget"};
+        "threads",       "blocks",   "bytes_read",    "splits",     "splits_stolen",
+        "flushes",       "keys",     "keys_owned",    "bytes_sent", "bytes_received",
+        "messages_sent", "pairs",    "spilled",       "rows",       "bytes_written",
+        "memory_peak",   "rss_peak", "memory_budget", "node_cpus"};
     char host[16];
     int base = 1000 * (number + 1);
     snprintf(host, sizeof host, "node%d", number);
-    CU_ASSERT_EQUAL(json_object_size(rank), 5 + sizeof counts / sizeof *counts);
+    CU_ASSERT_EQUAL(json_object_size(rank), 7 + sizeof counts / sizeof *counts);
     CU_ASSERT_EQUAL(integer(rank, "rank"), number);
     CU_ASSERT_STRING_EQUAL(string(rank, "host"), host);
     CU_ASSERT_EQUAL(real(rank, "busy"), base + 0.5);
