@@ -65,7 +65,8 @@ static void write_all(int file, const char *text, size_t size)
 /* One death of a job is told on a node: the others follow from it. */
 static bool is_first_to_tell(const watch *w)
 {
-    return !atomic_exchange(&w->first->is_node_told, true);
+    const bool is_first = !atomic_exchange(&w->first->is_node_told, true);
+    return is_first && (!w->launcher || mr_launcher_claim(w->launcher));
 }
 
 /* One of the things that threads were at, and how many there are. */

@@ -4,14 +4,17 @@
 #include "base/clock.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define MOST_PARENTS 8
@@ -121,8 +124,21 @@ static bool is_one_node(void)
     return here && all && strcmp(here, all) == 0;
 }
 
+/* By a name that only one process can have, and that goes with it. */
+bool mr_launcher_claim(int launcher)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    const int held = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (held < 0)
+        return true;
+    const int size = snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "mapred-death-%ld-%d",
+                              (long)getuid(), launcher);
+    const socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)size);
+    return bind(held, (const struct sockaddr *)&name, length) == 0 || errno != EADDRINUSE;
+}
+
 void mr_launcher_see_off(int launcher)
 {
-    if (is_one_node() && !has_ended(launcher, SEE_OFF) && !has_living_children(launcher))
+    if (!has_ended(launcher, SEE_OFF) && is_one_node() && !has_living_children(launcher))
         kill(launcher, SIGKILL);
 }

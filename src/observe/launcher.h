@@ -6,6 +6,8 @@
 #ifndef MR_OBSERVE_LAUNCHER_H
 #define MR_OBSERVE_LAUNCHER_H
 
+#include <stdbool.h>
+
 /* The mpirun that has started a process, on this node; 0: there is none. */
 int mr_launcher_of(int process);
 
@@ -15,9 +17,13 @@ int mr_launcher_of(int process);
  */
 int mr_launcher_stderr(int launcher);
 
-/* After a rank's death: Open MPI 4.1 now and then misses the end of the last rank, above all while
- * MPI starts, and waits for ever. When all that it has started on the job's one node is dead and it
- * is still there after some seconds, it is ended. */
+/* Whether we are the first of its ranks' guards here that comes with a death; it is remembered as
+ * long as the process lives. */
+bool mr_launcher_claim(int launcher);
+
+/* After a rank's death, waits some seconds for the launcher's end. Open MPI 4.1 now and then misses
+ * the end of the last rank, above all while MPI starts, and waits for ever. When all that it has
+ * started on the job's one node is dead and it is still there after some seconds, it is ended. */
 void mr_launcher_see_off(int launcher);
 
 #endif

@@ -63,7 +63,7 @@ class Hangs(deaths.Case):
         os.kill(pid, signal.SIGSTOP)
         line = self.told(process, r"^mapred: watchdog: ")
         os.kill(pid, signal.SIGCONT)
-        self.assertRegex(line, r"rank 1 \(\S+\), phase map: .*: it was stopped by a signal: SIGCONT lets it go on")
+        self.assertRegex(line, r"rank 1 \(\S+\), phase map(: thread .*)?: it was stopped by a signal: SIGCONT lets it go on")
 
     def test_all_wait(self):
         process = self.begin([deaths.STAYS, "--where", "nobody", "--watchdog", "0.4"], 2)
