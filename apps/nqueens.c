@@ -11,9 +11,11 @@
 
 /* The largest board whose number is known to the world, and fits. */
 #define LARGEST 27
-/* Rows that tasks fill at most, and that they leave to the recursion: some 100 microseconds. */
-#define DEEPEST 6
-#define LEFT    11
+/* Rows that tasks fill at most, and that they leave to the recursion: some 100 microseconds. On
+ * larger boards they fill more, so that none takes longer than some tenths of a second. */
+#define DEEPEST   6
+#define LEFT      11
+#define LEFT_MOST 14
 
 typedef struct state {
     int64_t n;
@@ -69,7 +71,7 @@ static mr_status split(mr_fork *fork, mr_bytes task)
     memcpy(&b, task.data, sizeof b);
     if (b.row == 0)
         return split_first(fork, &b, n);
-    if (b.row >= DEEPEST || n - b.row <= LEFT)
+    if (n - b.row <= (b.row >= DEEPEST ? LEFT_MOST : LEFT))
         return MR_OK;
     for (uint32_t free = all & ~(b.columns | b.left | b.right); free; free &= free - 1) {
         const board next = place(&b, free & (~free + 1), b.weight);

@@ -195,7 +195,7 @@ static mr_status table_look(table *t, mr_dense *sums)
 static mr_status table_read(table *t)
 {
     size_t count = mr_job_input_count(t->job);
-    const char **paths = mr_job_allocate(t->job, count * sizeof *paths);
+    const char **paths = table_room(t, count * sizeof *paths, "the names of inputs");
     for (size_t i = 0; paths && i < count; i++)
         paths[i] = mr_job_input(t->job, i);
     t->values = paths ? mr_array_load(t->job, paths, count, &t->names) : NULL;

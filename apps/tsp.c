@@ -123,6 +123,15 @@ static mr_status give(mr_fork *fork, way *w, unsigned from)
     return MR_OK;
 }
 
+/* All that is still to be tried anywhere. */
+static mr_status give_all(mr_fork *fork, const way *w, unsigned from)
+{
+    for (unsigned place = from; place <= w->size; place++)
+        for (uint64_t rest = w->choice[place]; rest; rest &= rest - 1)
+            MR_TRY(put(fork, w, place, (unsigned)__builtin_ctzll(rest)));
+    return MR_OK;
+}
+
 /* Depth first, in the order of cities. `from`: what the task begins with stays. */
 static mr_status walk(mr_fork *fork, const tsp_problem *p, local *mine, way *w)
 {
@@ -135,6 +144,8 @@ static mr_status walk(mr_fork *fork, const tsp_problem *p, local *mine, way *w)
             MR_TRY(give(fork, w, from));
             since = 0;
         }
+        if (mr_fork_stopping(signs))
+            return give_all(fork, w, from);
         uint64_t *choice = &w->choice[w->size];
         if (*choice == 0) {
             if (w->size == from)

@@ -96,6 +96,9 @@ static mr_status walk(mr_fork *fork, const uts_tree *tree, stack *nodes, uts_cou
     const mr_fork_signs *signs = mr_fork_look(fork);
     unsigned since = 0;
     while (nodes->size > 0 && !mr_fork_cancelled(signs)) {
+        if (mr_fork_stopping(signs))
+            return mr_fork_put(
+                fork, mr_bytes_at((const char *)nodes->nodes, nodes->size * sizeof *nodes->nodes));
         if (++since >= PATIENCE && mr_fork_wanted(signs) && nodes->size > 1) {
             MR_TRY(give_half(fork, nodes));
             since = 0;

@@ -25,6 +25,11 @@ CHATTER = [
     r"  Process name: \[\[\d+,\d+\],\d+\]",
     r"  Exit code:    \d+",
     r"mpirun noticed that process rank \d+ with PID \d+ on node \S+ exited on signal \d+ \(.*\)\.",
+    r"MPI_ABORT was invoked on rank \d+ in communicator MPI_COMM_WORLD",
+    r"with errorcode \d+\.",
+    r"NOTE: invoking MPI_ABORT causes Open MPI to kill all MPI processes\.",
+    r"You may or may not see output from other processes, depending on",
+    r"exactly when Open MPI kills them\.",
     r"\[warn\] Epoll \w+\(\d+\) on fd \d+ failed\..*",
     r"\[\S+:\d+\] plm:rsh: Warning: setpgid\(.*\) failed in parent with .*",
 ]

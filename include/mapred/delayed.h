@@ -5,6 +5,9 @@
  * A graph belongs to the rank that builds it: everything here is local to that rank and one of its
  * threads at a time. Results stay where they were made, go from task to task by reference, and are
  * freed when the last task that reads them is done, unless they are kept.
+ *
+ * With --checkpoint results of graphs that rank 0's main thread opens are saved as they come; a
+ * resumed job builds the graph again and runs what is still needed.
  */
 #ifndef MAPRED_DELAYED_H
 #define MAPRED_DELAYED_H

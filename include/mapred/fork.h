@@ -9,6 +9,9 @@
  * Kernels get tasks and results at addresses that are multiples of 16, to read until they return.
  * The first levels of the tree are divided on all ranks alike, and the last ones may be joined by
  * several: `split` and `join` come to the same whoever calls them, and have no effect besides.
+ *
+ * With --checkpoint a run saves what is to be done and what is done; a resumed job goes on from
+ * there (see mr_fork_stopping, and docs/survival.md).
  */
 #ifndef MAPRED_FORK_H
 #define MAPRED_FORK_H
@@ -64,10 +67,10 @@ MR_API unsigned mr_fork_thread(const mr_fork *fork);
 MR_API unsigned mr_fork_workers(const mr_fork *fork); /* on all ranks together */
 MR_API unsigned mr_fork_depth(const mr_fork *fork);   /* of the task in the tree; the root's is 0 */
 
-/* Whether somebody wants work, or all is cancelled: what a kernel looks at in its loop, and costs
- * one load. */
+/* Whether somebody wants work, or all is cancelled, or everything is to stop for a checkpoint: what
+ * a kernel looks at in its loop, and costs one load. */
 typedef struct mr_fork_signs {
-    volatile int wanted, cancelled;
+    volatile int wanted, cancelled, stopping;
 } mr_fork_signs;
 MR_API const mr_fork_signs *mr_fork_look(const mr_fork *fork);
 static inline bool mr_fork_wanted(const mr_fork_signs *signs)
@@ -77,6 +80,14 @@ static inline bool mr_fork_wanted(const mr_fork_signs *signs)
 static inline bool mr_fork_cancelled(const mr_fork_signs *signs)
 {
     return signs->cancelled != 0;
+}
+/* For a checkpoint (--checkpoint) all threads wait until each has finished its task. So a `solve`
+ * that may take longer than some tenths of a second looks at this, and when it is true puts all
+ * that it has left as tasks (mr_fork_put) and returns what it has so far: as with mr_fork_wanted,
+ * but everything. What a thread keeps for itself (mr_fork_local) is not saved. */
+static inline bool mr_fork_stopping(const mr_fork_signs *signs)
+{
+    return signs->stopping != 0;
 }
 
 /* ---- Searches ---- */

@@ -21,6 +21,10 @@
  * their own: the rank's main thread is none of them. Everything but open and close may be called by
  * any thread of any rank, tasks included; a task that waits for other tasks works on them
  * meanwhile.
+ *
+ * With --checkpoint results of tasks and maps that rank 0's main thread submits are saved as they
+ * come. A resumed job does the same again and has those at once whose function and arguments are
+ * what they were under the same number (see docs/survival.md).
  */
 #ifndef MAPRED_POOL_H
 #define MAPRED_POOL_H

@@ -121,11 +121,17 @@ static mr_status flush(mr_call *call, mr_error *error)
                         strerror(errno));
 }
 
+/* Most of what goes wrong before the ranks meet does so on all of them; this does not. */
+static bool is_alone_with(const mr_call *call, mr_status status)
+{
+    return !call->has_met && status == MR_NO_MEMORY;
+}
+
 void mr_call_tell(mr_call *call, const mr_error *error)
 {
     if (error->code == MR_OK || call->is_told)
         return;
-    if (call->rank == 0)
+    if (call->rank == 0 || is_alone_with(call, error->code))
         fprintf(stderr, "mapred: %s\n", error->text);
     call->is_told = true;
 }
@@ -174,5 +180,5 @@ int mr_cli_main(int argc, char **argv)
     if (mr_stray_count() > 0) /* a thread that is still in a kernel: nothing more may be undone */
         end_around_strays(&call, status);
     /* Without MPI nothing keeps a failed rank from ending rank 0 before it has told why. */
-    return call.rank == 0 || call.is_started ? (int)status : 0;
+    return call.rank == 0 || call.is_started || is_alone_with(&call, status) ? (int)status : 0;
 }

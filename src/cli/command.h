@@ -20,6 +20,7 @@ typedef struct mr_call {
     FILE *out;
     int rank;        /* as far as it is known: 0 tells the user about errors */
     bool is_started; /* MPI: all ranks then end with the same code */
+    bool has_met;    /* the other ranks: what goes wrong from here on all of them learn */
     bool is_told;    /* the error, if there is one */
 } mr_call;
 
@@ -48,7 +49,8 @@ mr_status mr_command_doctor(mr_call *call, mr_error *error);
 mr_status mr_command_report(mr_call *call, mr_error *error);
 
 /*
- * Tells the user about an error, once and from rank 0. With MPI this must be done before it is
+ * Tells the user about an error, once and from rank 0; or from the one that ran out of memory before
+ * the ranks had met. With MPI this must be done before it is
  * ended: the first rank that exits with a code makes the launcher kill the others.
  */
 void mr_call_tell(mr_call *call, const mr_error *error);

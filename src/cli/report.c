@@ -11,18 +11,35 @@ typedef struct report_request {
     const char *source, *target; /* NULL: standard output */
 } report_request;
 
+/* The value of -o that stands within the argument itself; NULL: there is none. */
+static const char *value_within(const char *argument)
+{
+    if (strncmp(argument, "--output=", 9) == 0)
+        return argument + 9;
+    return strncmp(argument, "-o", 2) == 0 && argument[2] ? argument + 2 : NULL;
+}
+
+static mr_status take_option(report_request *request, const mr_call *call, int *at, mr_error *error)
+{
+    const char *argument = call->arguments[*at];
+    request->target = value_within(argument);
+    if (request->target)
+        return MR_OK;
+    if (strcmp(argument, "-o") != 0 && strcmp(argument, "--output") != 0)
+        return mr_error_set(error, MR_USAGE, "unknown option: %s: see 'mapred help report'",
+                            argument);
+    if (*at + 1 == call->count)
+        return mr_error_set(error, MR_USAGE, "option needs a value: %s: give it a file", argument);
+    request->target = call->arguments[++*at];
+    return MR_OK;
+}
+
 static mr_status parse(report_request *request, const mr_call *call, mr_error *error)
 {
     for (int i = 0; i < call->count; i++) {
         const char *argument = call->arguments[i];
-        if (strcmp(argument, "-o") == 0 || strcmp(argument, "--output") == 0) {
-            if (i + 1 == call->count)
-                return mr_error_set(error, MR_USAGE, "option needs a value: %s: give it a file",
-                                    argument);
-            request->target = call->arguments[++i];
-        } else if (argument[0] == '-' && argument[1])
-            return mr_error_set(error, MR_USAGE, "unknown option: %s: see 'mapred help report'",
-                                argument);
+        if (argument[0] == '-' && argument[1])
+            MR_TRY(take_option(request, call, &i, error));
         else if (request->source)
             return mr_error_set(error, MR_USAGE, "too many files: %s: one report at a time",
                                 argument);

@@ -136,6 +136,7 @@ static mr_status run(mr_call *call, bool dry_run, mr_error *error)
         start_guard(call);
     mr_signals_install();
     mr_status status = mr_comm_start(&comm, error);
+    call->has_met = comm != NULL;
     if (status == MR_OK) {
         call->rank = mr_comm_rank(comm);
         if (!dry_run)

@@ -4,6 +4,7 @@
 
 #include "base/slurm.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -70,6 +71,40 @@ static mr_status find_node(mr_comm *comm, mr_error *error)
     return status;
 }
 
+/* The last words of a rank that cannot go on to the next agreement. */
+static _Noreturn void give_up(MPI_Comm world, int code, const char *what)
+{
+    char host[MPI_MAX_PROCESSOR_NAME];
+    int rank, length;
+    MPI_Comm_rank(world, &rank);
+    MPI_Get_processor_name(host, &length);
+    dprintf(STDERR_FILENO, "mapred: %s: rank %d (%s)\n", what, rank, host);
+    if (launched())
+        MPI_Abort(world, code);
+    _exit(code);
+}
+
+/* MPI's own handler ends the job too, but with a page of text. Nothing is known of what MPI can
+ * still do after an error, agreeing included. */
+static void tell_and_end(MPI_Comm *comm, int *code, ...)
+{
+    char text[MPI_MAX_ERROR_STRING], what[MPI_MAX_ERROR_STRING + 16];
+    int length;
+    (void)comm;
+    MPI_Error_string(*code, text, &length);
+    snprintf(what, sizeof what, "MPI failed: %s", text);
+    give_up(MPI_COMM_WORLD, MR_FAILED, what);
+}
+
+/* Communicators that are made from the world take it over. */
+static void handle_errors(void)
+{
+    MPI_Errhandler handler;
+    MPI_Comm_create_errhandler(tell_and_end, &handler);
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, handler);
+    MPI_Errhandler_free(&handler);
+}
+
 mr_status mr_comm_start(mr_comm **result, mr_error *error)
 {
     MR_TRY(mr_slurm_check_launch(error));
@@ -84,6 +119,7 @@ mr_status mr_comm_start(mr_comm **result, mr_error *error)
         return mr_error_set(error, MR_FAILED,
                             "cannot start MPI: it offers no thread support: use another MPI");
     }
+    handle_errors();
     comm->threads_provided = provided;
     comm->world = MPI_COMM_WORLD;
     MPI_Comm_dup(MPI_COMM_WORLD, &comm->post);
@@ -154,8 +190,7 @@ const uint64_t *mr_comm_sent(const mr_comm *comm)
     return comm->sent;
 }
 
-void mr_comm_abort(mr_comm *comm, int code)
+void mr_comm_abort(mr_comm *comm, mr_status code, const char *what)
 {
-    MPI_Abort(comm->world, code);
-    _exit(code);
+    give_up(comm->world, (int)code, what);
 }

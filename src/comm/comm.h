@@ -68,7 +68,8 @@ size_t mr_comm_receive(mr_comm *comm, int from, void *bytes, size_t most);
 void mr_comm_hand(mr_comm *comm, int to, const void *bytes, size_t size);
 size_t mr_comm_take(mr_comm *comm, int from, void *bytes, size_t most);
 
-/* Local. Ends all ranks at once, after an error that can't be agreed on. Does not return. */
-_Noreturn void mr_comm_abort(mr_comm *comm, int code);
+/* Local. Ends all ranks at once, after an error that can't be agreed on, and says what it was. Does
+ * not return. Errors of MPI itself end a job in the same way, with MR_FAILED. */
+_Noreturn void mr_comm_abort(mr_comm *comm, mr_status code, const char *what);
 
 #endif

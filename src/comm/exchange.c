@@ -95,7 +95,7 @@ static void throw_away(mr_exchange *exchange, MPI_Message *message, size_t size)
 {
     void *bytes = malloc(size);
     if (!bytes)
-        mr_comm_abort(exchange->comm, MR_NO_MEMORY);
+        mr_comm_abort(exchange->comm, MR_NO_MEMORY, "out of memory: receiving a page");
     MPI_Mrecv(bytes, (int)size, MPI_BYTE, message, MPI_STATUS_IGNORE);
     free(bytes);
 }

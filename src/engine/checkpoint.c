@@ -150,6 +150,7 @@ mr_status mr_checkpoint_open(mr_job *job, bool *done)
                          .quiet = s->quiet,
                          .ends = root ? (double)mr_slurm_end_time() : 0,
                          .command = command,
+                         .result = s->output,
                          .facts = list.facts,
                          .fact_count = list.count};
     mr_status status = mr_keep_open(&job->keep, job->comm, &plan, done, job->error);

@@ -74,7 +74,7 @@ mr_status mr_job_agree(mr_job *job)
 {
     if (job->failed)
         return job->error->code;
-    mr_signals_check(job->error);
+    mr_job_signals(job, job->error);
     if (job->settle && job->error->code == MR_OK)
         job->settle(job);
     mr_status status = mr_comm_agree(job->comm, job->error);

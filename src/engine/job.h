@@ -77,6 +77,7 @@ struct mr_job {
     bool steps_are_plain;             /* their kernels do more than make a set: none is saved */
     struct mr_loop *loops;            /* of the driver; the one begun last */
     double unsaved;                   /* seconds of pieces that were not worth it */
+    atomic_int saves; /* pieces under way that save what they have before a stop, and see to it */
 };
 
 /*
@@ -148,6 +149,9 @@ mr_status mr_job_post(mr_job *job, struct mr_post **post);
 /* Local, rank 0, where the report is wanted (see mr_job_is_told): a part of the report of its own,
  * `json` text that is copied. Parts of the same name become a list. */
 void mr_job_report_part(mr_job *job, const char *name, const char *json);
+/* Local. Records that a signal has come, unless it asks for a stop that a piece of work sees to. */
+mr_status mr_job_signals(const mr_job *job, mr_error *error);
+
 /* Local. Whether anybody will see numbers of this job: a report or -v. */
 bool mr_job_is_told(const mr_job *job);
 

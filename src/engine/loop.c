@@ -136,7 +136,7 @@ static mr_status load_counters(mr_loop *loop)
 /* This loop's last state, and what was saved within the rounds that are over. */
 static void sweep(mr_loop *loop)
 {
-    static const char *const rooms[] = {"loop/%llu/", "step/%llu/", "pipe/%llu/"};
+    static const char *const rooms[] = {"loop/%llu/", "step/%llu/", "pipe/%llu/", "fork/%llu/"};
     char name[MR_LOOP_NAME];
     mr_keep *keep = loop->job->keep;
     head_name(loop, name);

@@ -4,6 +4,7 @@
 #include "comm/post.h"
 #include "engine/job.h"
 #include "observe/signals.h"
+#include "resume/keep.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,17 @@
 static bool has_signal(void *context)
 {
     mr_error error = {.code = MR_OK};
-    (void)context;
-    return mr_signals_check(&error) != MR_OK;
+    const mr_job *job = context;
+    if (job->keep)
+        mr_keep_wish_now(job->keep); /* the job's time may be nearly over */
+    return mr_job_signals(job, &error) != MR_OK;
+}
+
+mr_status mr_job_signals(const mr_job *job, mr_error *error)
+{
+    if (atomic_load(&job->saves) > 0 && mr_signals_stopping())
+        return MR_OK;
+    return mr_signals_check(error);
 }
 
 mr_status mr_job_post(mr_job *job, mr_post **post)
@@ -24,7 +34,7 @@ mr_status mr_job_post(mr_job *job, mr_post **post)
         mr_status status = mr_post_open(&job->post, job->comm, job->error);
         job->failed = status != MR_OK;
         MR_TRY(status);
-        mr_post_watch(job->post, has_signal, NULL);
+        mr_post_watch(job->post, has_signal, job);
     }
     *post = job->post;
     return MR_OK;

@@ -137,7 +137,7 @@ static unsigned char *receive_all(mr_comm *comm, int from, uint64_t *size)
     mr_comm_receive(comm, from, size, sizeof *size);
     unsigned char *bytes = malloc(*size + 1);
     if (!bytes)
-        mr_comm_abort(comm, MR_NO_MEMORY);
+        mr_comm_abort(comm, MR_NO_MEMORY, "out of memory: receiving rows");
     for (uint64_t at = 0; at < *size; at += PIECE)
         mr_comm_receive(comm, from, bytes + at, *size - at < PIECE ? *size - at : PIECE);
     return bytes;

@@ -3,6 +3,7 @@
  */
 #include "hdf5/name.h"
 
+#include "base/read.h"
 #include "hdf5/hdf5.h"
 
 #include <errno.h>
@@ -34,7 +35,7 @@ static bool has_signature(const char *file, size_t size)
     char first[8];
     struct stat status;
     bool has = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-               pread(fd, first, sizeof first, 0) == sizeof first &&
+               mr_read_at(fd, first, sizeof first, 0) == sizeof first &&
                memcmp(first, "\211HDF\r\n\032\n", sizeof first) == 0;
     close(fd);
     return has;

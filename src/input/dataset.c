@@ -4,6 +4,7 @@
 #include "input/dataset.h"
 
 #include "base/memory.h"
+#include "base/read.h"
 #include "hdf5/hdf5.h"
 #include "input/npy.h"
 
@@ -34,7 +35,7 @@ static bool is_npy(const char *name)
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return false;
-    ssize_t got = pread(fd, bytes, sizeof bytes, 0);
+    ssize_t got = mr_read_at(fd, bytes, sizeof bytes, 0);
     close(fd);
     return got > 0 && mr_npy_is(bytes, (size_t)got);
 }

@@ -5,6 +5,7 @@
 #include "input/paths.h"
 
 #include "base/memory.h"
+#include "base/read.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -117,7 +118,7 @@ static mr_status add_regular(mr_paths *paths, const char *path, mr_error *error)
     struct stat info;
     ssize_t got = -1;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &info) != 0 || (got = pread(fd, magic, sizeof magic, 0)) < 0)
+    if (fd < 0 || fstat(fd, &info) != 0 || (got = mr_read_at(fd, magic, sizeof magic, 0)) < 0)
         status = unreadable(path, errno, error);
     else if (mr_paths_is_dataset_file(paths, path, magic, (size_t)got))
         status = mr_paths_add_datasets(paths, path, error);

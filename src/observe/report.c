@@ -2,6 +2,7 @@
 #include "observe/report.h"
 
 #include "observe/file.h"
+#include "output/format.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -312,10 +313,17 @@ static char *compose(const mr_job_report *report)
     return text;
 }
 
-static bool write_report(const char *path, const char *text)
+/* The timeline, which may be long, stands behind all that is `text`, within its last brace. */
+static bool write_report(const char *path, const char *text, const mr_text *timeline)
 {
-    mr_file_piece pieces[] = {{text, strlen(text)}, {"\n", 1}};
-    return mr_file_write(path, pieces, 2);
+    static const char name[] = ",\n \"timeline\": ", brace[] = "\n}\n";
+    mr_file_piece pieces[] = {
+        {text, strlen(text) - 2},
+        {name, timeline->size ? sizeof name - 1 : 0},
+        {timeline->data, timeline->size},
+        {brace, sizeof brace - 1},
+    };
+    return mr_file_write(path, pieces, sizeof pieces / sizeof *pieces);
 }
 
 static mr_status cannot_write(const char *path, int cause, mr_error *error)
@@ -347,13 +355,17 @@ mr_status mr_report_try(const char *path, mr_error *error)
 mr_status mr_report_write(const char *path, const mr_job_report *report, mr_error *error)
 {
     mr_status status = MR_OK;
+    mr_text timeline = {0};
     char *text = compose(report);
-    if (!text)
+    if (report->seen)
+        mr_seen_timeline(&timeline, report->seen);
+    if (!text || timeline.failed)
         status = mr_error_set(error, MR_NO_MEMORY,
                               "out of memory: the report of %d ranks: run without --report",
                               report->rank_count);
-    else if (!write_report(path, text))
+    else if (!write_report(path, text, &timeline))
         status = cannot_write(path, errno, error);
     free(text);
+    mr_text_free(&timeline);
     return status;
 }

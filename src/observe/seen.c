@@ -2,6 +2,7 @@
 #include "observe/seen.h"
 
 #include "base/span.h"
+#include "output/rows.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -96,37 +97,6 @@ static json_t *text_of(const char *text)
     return json;
 }
 
-static json_t *span_of(mr_seen_span span)
-{
-    json_t *json = json_array();
-    json_array_append_new(json, json_string(mr_span_name((mr_span_kind)span.kind)));
-    json_array_append_new(json, real_of(span.begin));
-    json_array_append_new(json, real_of(span.end));
-    json_array_append_new(json, real_of(span.end - span.begin));
-    return json;
-}
-
-static json_t *timeline_of(const mr_sight *seen, bool *ok)
-{
-    json_t *timeline = json_array();
-    const char *at = seen->threads, *end = at + seen->threads_size;
-    while (at < end) {
-        mr_seen_thread thread;
-        memcpy(&thread, at, sizeof thread);
-        at += sizeof thread;
-        json_t *spans = json_array();
-        for (uint64_t i = 0; i < thread.count; i++, at += sizeof(mr_seen_span)) {
-            mr_seen_span span;
-            memcpy(&span, at, sizeof span);
-            *ok = json_array_append_new(spans, span_of(span)) == 0 && *ok;
-        }
-        json_t *one = json_pack("{s:i, s:i, s:o}", "rank", (int)thread.rank, "thread",
-                                (int)thread.thread, "spans", spans);
-        *ok = json_array_append_new(timeline, one) == 0 && *ok;
-    }
-    return timeline;
-}
-
 static json_t *slowest_of(const mr_sight *seen, bool *ok)
 {
     json_t *list = json_array();
@@ -195,6 +165,57 @@ bool mr_seen_put(json_t *report, const mr_sight *seen, int ranks)
     ok = json_object_set_new(report, "cost", cost_of(&seen->cost)) == 0 && ok;
     ok = json_object_set_new(report, "waits", waits_of(seen, ranks, &ok)) == 0 && ok;
     ok = json_object_set_new(report, "slowest", slowest_of(seen, &ok)) == 0 && ok;
-    ok = json_object_set_new(report, "timeline", timeline_of(seen, &ok)) == 0 && ok;
     return ok;
+}
+
+/* ---- The timeline: by hand, as there may be many spans ---- */
+
+static void add_microseconds(mr_text *text, uint64_t time)
+{
+    char fraction[] = ".000000";
+    for (size_t i = 6; i > 0; i--, time /= 10)
+        fraction[i] = (char)('0' + time % 10);
+    mr_text_add(text, ",", 1);
+    mr_text_add_u64(text, time);
+    mr_text_add(text, fraction, 7);
+}
+
+/* Rounded alike: spans that touch still do. */
+static uint64_t microseconds(double seconds)
+{
+    return seconds > 0 ? (uint64_t)(seconds * 1e6 + 0.5) : 0;
+}
+
+static void add_span(mr_text *text, mr_seen_span span)
+{
+    const char *name = mr_span_name((mr_span_kind)span.kind);
+    const uint64_t begin = microseconds(span.begin), end = microseconds(span.end);
+    mr_text_add(text, "[\"", 2);
+    mr_text_add(text, name, strlen(name));
+    mr_text_add(text, "\"", 1);
+    add_microseconds(text, begin);
+    add_microseconds(text, end);
+    add_microseconds(text, end - begin);
+    mr_text_add(text, "]", 1);
+}
+
+void mr_seen_timeline(mr_text *text, const mr_sight *seen)
+{
+    const char *at = seen->threads, *end = at + seen->threads_size;
+    mr_text_printf(text, "[");
+    for (bool first = true; at < end; first = false) {
+        mr_seen_thread thread;
+        memcpy(&thread, at, sizeof thread);
+        at += sizeof thread;
+        mr_text_printf(text, "%s\n  {\"rank\": %u, \"thread\": %u, \"spans\": [", first ? "" : ",",
+                       thread.rank, thread.thread);
+        for (uint64_t i = 0; i < thread.count; i++, at += sizeof(mr_seen_span)) {
+            mr_seen_span span;
+            memcpy(&span, at, sizeof span);
+            mr_text_add(text, ",", i > 0);
+            add_span(text, span);
+        }
+        mr_text_add(text, "]}", 2);
+    }
+    mr_text_printf(text, "\n ]");
 }

@@ -6,6 +6,8 @@
 #ifndef MR_OBSERVE_SEEN_H
 #define MR_OBSERVE_SEEN_H
 
+#include <mapred/text.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -78,7 +80,10 @@ typedef struct mr_sight {
 /* Seconds for all that one thread would have to do as well, on so many cores, in so long. */
 mr_seen_cost mr_seen_cost_of(double serial, double seconds, uint64_t cores);
 
-/* Adds all of it to the report. False: no memory. */
+/* The timeline as JSON. */
+void mr_seen_timeline(mr_text *text, const mr_sight *seen);
+
+/* Adds the rest of it to the report. False: no memory. */
 struct json_t;
 bool mr_seen_put(struct json_t *report, const mr_sight *seen, int ranks);
 

@@ -2,6 +2,7 @@
 #include "observe/trace.h"
 
 #include "observe/file.h"
+#include "output/rows.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,25 +65,46 @@ static void add_arguments(mr_text *text, const mr_spans *spans, size_t i)
 }
 
 /* Whole nanoseconds: rounded alike, spans that touch still do. */
-static long long nanoseconds(double seconds)
+static uint64_t nanoseconds(double seconds)
 {
-    return seconds > 0 ? (long long)(seconds * 1e9 + 0.5) : 0;
+    return seconds > 0 ? (uint64_t)(seconds * 1e9 + 0.5) : 0;
+}
+
+static void add_text(mr_text *text, const char *plain)
+{
+    mr_text_add(text, plain, strlen(plain));
+}
+
+static void add_time(mr_text *text, const char *name, uint64_t time)
+{
+    const char fraction[4] = {'.', (char)('0' + time / 100 % 10), (char)('0' + time / 10 % 10),
+                              (char)('0' + time % 10)};
+    add_text(text, name);
+    mr_text_add_u64(text, time / 1000);
+    mr_text_add(text, fraction, sizeof fraction);
+}
+
+/* By hand: there are many. */
+static void add_span(mr_text *text, int rank, unsigned thread, const mr_span *span, double shift)
+{
+    const uint64_t begin = nanoseconds(span->begin + shift);
+    add_text(text, "{\"ph\":\"X\",\"name\":\"");
+    add_text(text, mr_span_name((mr_span_kind)span->kind));
+    add_text(text, "\",\"pid\":");
+    mr_text_add_u64(text, (uint64_t)rank);
+    add_text(text, ",\"tid\":");
+    mr_text_add_u64(text, thread);
+    add_time(text, ",\"ts\":", begin);
+    add_time(text, ",\"dur\":", nanoseconds(span->end + shift) - begin);
 }
 
 void mr_trace_spans(mr_text *text, int rank, const mr_spans *spans, size_t from, size_t to,
                     double shift)
 {
     for (size_t i = from; i < to; i++) {
-        const mr_span *span = &spans->list[i];
-        const long long begin = nanoseconds(span->begin + shift);
-        const long long length = nanoseconds(span->end + shift) - begin;
-        mr_text_printf(text,
-                       "{\"ph\":\"X\",\"name\":\"%s\",\"pid\":%d,\"tid\":%u,"
-                       "\"ts\":%lld.%03lld,\"dur\":%lld.%03lld",
-                       mr_span_name((mr_span_kind)span->kind), rank, spans->thread, begin / 1000,
-                       begin % 1000, length / 1000, length % 1000);
+        add_span(text, rank, spans->thread, &spans->list[i], shift);
         add_arguments(text, spans, i);
-        mr_text_add(text, "},\n", 3);
+        add_text(text, "},\n");
     }
 }
 

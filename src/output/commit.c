@@ -55,7 +55,11 @@ static int create(const char *path, bool folder)
     int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (file < 0)
         return errno;
-    return close(file) == 0 ? 0 : errno;
+    if (close(file) == 0)
+        return 0;
+    int cause = errno;
+    unlink(path);
+    return cause;
 }
 
 mr_status mr_commit_begin(mr_commit **commit, const mr_target *target, mr_error *error)

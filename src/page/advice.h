@@ -10,6 +10,7 @@
 
 #define MR_ADVICE_SHORT      1.0  /* seconds: a shorter job is mostly its own start and end */
 #define MR_ADVICE_WAIT       0.20 /* of the time a rank waited for others */
+#define MR_ADVICE_AT_WORK    0.60 /* of a rank's threads' time at work: then it did not wait */
 #define MR_ADVICE_BEHIND     1.25 /* over the mean: why others had to wait for a rank */
 #define MR_ADVICE_UNEVEN     1.50 /* the most of a rank over the mean, where waiting is not known */
 #define MR_ADVICE_HOT        0.20 /* of the pairs of a set have one key */

@@ -14,8 +14,9 @@ static void say_short(const mr_facts *facts, mr_advices *advices)
         return;
     mr_advice *advice = mr_advice_add(advices, "short", "time", 2, "The job took only %s",
                                       mr_amount_seconds(facts->seconds).text);
-    mr_advice_say(advice, "Starting and ending are a large part of that: what stands below may be "
-                          "noise. A single rank (mapred without mpirun) starts fastest.");
+    mr_advice_say(
+        advice, "Starting and ending are a large part of that: what stands below may be noise.%s",
+        facts->rank_count > 1 ? " A single rank (mapred without mpirun) starts fastest." : "");
 }
 
 /* Threads that all ranks of this rank's host have. */

@@ -39,6 +39,19 @@ static void say_why(const mr_facts *facts, mr_advice *advice, long rank)
                   rank);
 }
 
+/* Its main thread waited, and its others had to do all the while: pools and pipelines are so. */
+static bool is_at_work(const mr_facts *facts, long rank)
+{
+    const json_t *object = rank < 0 ? NULL : json_array_get(facts->ranks, (size_t)rank);
+    const json_t *spent = mr_view_object(object, "spent");
+    double seconds = 0;
+    for (int kind = 0; kind < MR_KINDS; kind++)
+        if (kind != MR_KIND_WAIT)
+            seconds += mr_view_number(spent, mr_kind_name(kind));
+    const double all = facts->seconds * mr_view_number(object, "threads");
+    return all > 0 && seconds >= MR_ADVICE_AT_WORK * all;
+}
+
 /* How many ranks waited so long; *worst has the element of the one that waited longest. */
 static size_t find_waits(const mr_facts *facts, const json_t **worst)
 {
@@ -48,6 +61,8 @@ static size_t find_waits(const mr_facts *facts, const json_t **worst)
     for (size_t i = 0; i < json_array_size(waits) && facts->seconds > 0; i++) {
         const json_t *wait = json_array_get(waits, i);
         const double seconds = mr_view_number(wait, "seconds");
+        if (is_at_work(facts, mr_view_index(wait, "rank", facts->rank_count)))
+            continue;
         count += seconds >= MR_ADVICE_WAIT * facts->seconds;
         if (seconds > mr_view_number(*worst, "seconds"))
             *worst = wait;

@@ -99,7 +99,10 @@ mr_amount mr_amount_share(double share)
 mr_amount mr_amount_times(double ratio)
 {
     mr_amount amount;
-    snprintf(amount.text, sizeof amount.text, fabs(ratio) < 9.95 ? "%.1f" : "%.0f",
+    snprintf(amount.text, sizeof amount.text,
+             fabs(ratio) < 0.95   ? "%.2g"
+             : fabs(ratio) < 9.95 ? "%.1f"
+                                  : "%.0f",
              fmin(fmax(ratio, -MOST), MOST));
     return amount;
 }

@@ -130,9 +130,9 @@ void mr_section_balance(mr_page *page)
     if (count == 0 || (!has.waits && !(has.busy > 0) && !(has.read > 0)))
         return;
     mr_section_begin(page, "balance", "Balance", "Balance",
-                     has.waits ? "What each rank had to do, what part of the job it waited for "
-                                 "others, and for whom longest. Splits are pieces of the input."
-                               : "What each rank had to do. Splits are pieces of the input.");
+                     has.waits ? "What each rank had to do, what part of the job its main thread "
+                                 "waited for others, and for whom longest."
+                               : "What each rank had to do.");
     if (has.busy > 0)
         put_summary(page);
     put_headings(page, &has);

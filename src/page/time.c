@@ -101,7 +101,7 @@ static void put_cost(mr_page *page)
     if (!(mr_view_number(cost, "serial_seconds") > 0))
         return;
     mr_text_printf(&page->body,
-                   "<p>One thread would take about %s for all that these did; %s core%s took "
+                   "<p>One thread would take about %s for all that these did; %s thread%s took "
                    "%s.",
                    mr_amount_seconds(mr_view_number(cost, "serial_seconds")).text,
                    mr_amount_count(mr_view_number(cost, "cores")).text,

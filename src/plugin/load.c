@@ -4,6 +4,7 @@
  */
 #include "plugin/load.h"
 
+#include "base/read.h"
 #include "base/stray.h"
 
 #include <dlfcn.h>
@@ -23,6 +24,11 @@ struct mr_plugin {
 
 #define BAD(...) mr_error_set(error, MR_BAD_PLUGIN, __VA_ARGS__)
 
+static mr_status unreadable(const char *path, mr_error *error)
+{
+    return BAD("cannot read plugin: %s: %s", path, strerror(errno));
+}
+
 /* dlopen crashes on a file whose end is missing: its headers must not promise more than there is.
  */
 static mr_status check_segments(int file, uint64_t size, const Elf64_Ehdr *header, const char *path,
@@ -30,10 +36,13 @@ static mr_status check_segments(int file, uint64_t size, const Elf64_Ehdr *heade
 {
     for (unsigned i = 0; i < header->e_phnum; i++) {
         Elf64_Phdr segment;
-        off_t at = (off_t)(header->e_phoff + (uint64_t)i * sizeof segment);
-        bool is_read = pread(file, &segment, sizeof segment, at) == (ssize_t)sizeof segment;
-        if (!is_read || (segment.p_type == PT_LOAD &&
-                         (segment.p_offset > size || segment.p_filesz > size - segment.p_offset)))
+        uint64_t at = header->e_phoff + (uint64_t)i * sizeof segment;
+        ssize_t got = mr_read_at(file, &segment, sizeof segment, at);
+        if (got < 0)
+            return unreadable(path, error);
+        if (got < (ssize_t)sizeof segment ||
+            (segment.p_type == PT_LOAD &&
+             (segment.p_offset > size || segment.p_filesz > size - segment.p_offset)))
             return BAD("plugin is cut off: %s: build or copy it again", path);
     }
     return MR_OK;
@@ -44,11 +53,13 @@ static mr_status check_open_file(int file, const char *path, mr_error *error)
     struct stat about;
     Elf64_Ehdr header;
     if (fstat(file, &about) != 0)
-        return BAD("cannot read plugin: %s: %s", path, strerror(errno));
+        return unreadable(path, error);
     if (S_ISDIR(about.st_mode))
         return BAD("not a plugin: %s: it is a folder, not a shared object", path);
-    if (pread(file, &header, sizeof header, 0) != (ssize_t)sizeof header ||
-        memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
+    ssize_t got = mr_read_at(file, &header, sizeof header, 0);
+    if (got < 0)
+        return unreadable(path, error);
+    if (got < (ssize_t)sizeof header || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
         return BAD("not a plugin: %s: it is not a shared object: build one with 'mapred build'",
                    path);
     if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_type != ET_DYN)
@@ -65,7 +76,7 @@ static mr_status check_file(const char *path, mr_error *error)
     if (file < 0 && errno == ENOENT)
         return BAD("no such plugin: %s: see 'mapred apps' for those installed", path);
     if (file < 0)
-        return BAD("cannot read plugin: %s: %s", path, strerror(errno));
+        return unreadable(path, error);
     mr_status status = check_open_file(file, path, error);
     close(file);
     return status;

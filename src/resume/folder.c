@@ -128,8 +128,10 @@ static bool is_named(const mr_book *book, const char *name)
     return false;
 }
 
-static void read_kept(const mr_keep *keep, const uint64_t *numbers, size_t count, mr_book *book)
+/* False: what one of them names is not known. */
+static bool read_kept(const mr_keep *keep, const uint64_t *numbers, size_t count, mr_book *book)
 {
+    bool known = true;
     for (size_t i = 0; i < count; i++) {
         char path[MR_KEEP_PATH], *facts;
         size_t size;
@@ -137,12 +139,12 @@ static void read_kept(const mr_keep *keep, const uint64_t *numbers, size_t count
         snprintf(path, sizeof path, "%s/" MR_MANIFEST "%06llu", keep->folder,
                  (unsigned long long)numbers[i]);
         char *text = mr_keep_slurp(path, &size, &cause);
-        if (text) {
-            mr_manifest_unpack(text, size, book, &facts);
-            free(facts);
-        }
+        facts = NULL;
+        known = known && text && mr_manifest_unpack(text, size, book, &facts);
+        free(facts);
         free(text);
     }
+    return known;
 }
 
 static void unlink_in(const mr_keep *keep, const char *name)
@@ -177,15 +179,16 @@ void mr_keep_prune(mr_keep *keep, bool all)
     char name[64];
     if (mr_keep_list(keep, &numbers, &count, &error) == MR_OK) {
         size_t keeps = count < most ? count : most;
-        read_kept(keep, numbers, keeps, &kept);
+        bool known = read_kept(keep, numbers, keeps, &kept);
         read_kept(keep, numbers + keeps, count - keeps, &old);
         for (size_t i = keeps; i < count; i++) {
             snprintf(name, sizeof name, MR_MANIFEST "%06llu", (unsigned long long)numbers[i]);
             unlink_in(keep, name);
         }
-        for (size_t i = 0; i < old.count; i++)
+        /* A manifest that could not be read may name any of the data. */
+        for (size_t i = 0; known && i < old.count; i++)
             unlink_unnamed(keep, old.entries[i].file, &kept);
-        if (all)
+        if (all && known)
             sweep(keep, &kept);
         free(numbers);
     }

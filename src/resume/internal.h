@@ -43,6 +43,13 @@ struct mr_keep {
     char *facts; /* rank 0: as JSON */
 };
 
+/* Before the head and the bytes of a journal's record. */
+#define MR_JOURNAL_MAGIC 0x6c6e6a4dU
+typedef struct mr_journal_record {
+    uint32_t magic, head_size;
+    uint64_t size, checksum;
+} mr_journal_record;
+
 /* "cannot write checkpoint: PATH: CAUSE: ..." */
 mr_status mr_keep_cannot(const char *path, int cause, mr_error *error);
 

@@ -6,6 +6,7 @@
 #include "comm/vector.h"
 #include "observe/note.h"
 #include "observe/signals.h"
+#include "resume/journal.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -96,10 +97,10 @@ static bool exists(const mr_keep *keep, const char *name)
     return access(path, F_OK) == 0;
 }
 
-/* All manifests and data; what they were of is over. */
+/* All manifests, data and journals; what they were of is over. */
 static void clear(const mr_keep *keep)
 {
-    static const char *const ours[] = {MR_MANIFEST, MR_KEEP_DATA, DONE};
+    static const char *const ours[] = {MR_MANIFEST, MR_KEEP_DATA, MR_JOURNAL, DONE};
     DIR *folder = opendir(keep->folder);
     for (struct dirent *at; folder && (at = readdir(folder));)
         for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
@@ -116,11 +117,28 @@ typedef struct findings {
     bool done;
 } findings;
 
+/* A job has ended well here: whether it was this one, and its result is there still. */
+static mr_status look_at_end(const mr_keep *keep, const mr_keep_plan *plan, bool *done,
+                             mr_error *error)
+{
+    char path[MR_KEEP_PATH];
+    size_t size;
+    int cause;
+    snprintf(path, sizeof path, "%s/" DONE, keep->folder);
+    char *facts = mr_keep_slurp(path, &size, &cause);
+    if (facts)
+        compare_facts(keep, facts, error);
+    *done = facts && (!plan->result || access(plan->result, F_OK) == 0);
+    free(facts);
+    return error->code;
+}
+
 static mr_status look(mr_keep *keep, const mr_keep_plan *plan, findings *found, mr_error *error)
 {
     MR_TRY(lock_folder(keep, error));
     MR_TRY(mr_keep_list(keep, &found->numbers, &found->count, error));
-    found->done = exists(keep, DONE);
+    if (plan->resume && exists(keep, DONE))
+        MR_TRY(look_at_end(keep, plan, &found->done, error));
     if (plan->resume && (found->count > 0 || found->done))
         return MR_OK;
     if (found->count > 0 && !plan->overwrite)
@@ -130,7 +148,6 @@ static mr_status look(mr_keep *keep, const mr_keep_plan *plan, findings *found, 
                             keep->folder);
     clear(keep);
     found->count = 0;
-    found->done = false;
     return MR_OK;
 }
 
@@ -287,7 +304,8 @@ mr_status mr_keep_finish(mr_keep *keep, mr_error *error)
     DIR *folder = opendir(keep->folder);
     for (struct dirent *at; folder && (at = readdir(folder));)
         if (strncmp(at->d_name, MR_MANIFEST, sizeof MR_MANIFEST - 1) == 0 ||
-            strncmp(at->d_name, MR_KEEP_DATA, sizeof MR_KEEP_DATA - 1) == 0)
+            strncmp(at->d_name, MR_KEEP_DATA, sizeof MR_KEEP_DATA - 1) == 0 ||
+            strncmp(at->d_name, MR_JOURNAL, sizeof MR_JOURNAL - 1) == 0)
             unlinkat(dirfd(folder), at->d_name, 0);
     if (folder)
         closedir(folder);

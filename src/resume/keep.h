@@ -9,6 +9,7 @@
  *   DIR/manifest-000007     a generation: entries (name, file, place, size, checksum); the newest
  *   DIR/manifest-000006     two are kept
  *   DIR/data-000007-3-0     bytes that rank 3 put for it
+ *   DIR/journal-4-2-1       what rank 2 has done of piece 4 (resume/journal.h)
  *   DIR/done                instead of all manifests: the job ended well
  *   DIR/bad/                records that were set aside (engine/bad.h)
  *
@@ -34,6 +35,7 @@ typedef struct mr_keep_plan {
     bool resume, overwrite, quiet;
     double ends;         /* when the job will be killed, in seconds since 1970; 0: nobody knows */
     const char *command; /* JSON: what was started */
+    const char *result;  /* what a job that ends well leaves: without it there was none; or NULL */
     const mr_keep_fact *facts; /* rank 0's count */
     size_t fact_count;
 } mr_keep_plan;
@@ -57,7 +59,7 @@ const char *mr_keep_folder(const mr_keep *keep);
  */
 uint64_t mr_keep_generation(const mr_keep *keep);
 bool mr_keep_resumed(const mr_keep *keep);
-double mr_keep_every(const mr_keep *keep);
+double mr_keep_every(const mr_keep *keep); /* seconds */
 
 /* What somebody wants of the job: thread-safe, cheap, may be asked once a block. */
 typedef enum mr_keep_wish {

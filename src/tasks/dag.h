@@ -54,6 +54,7 @@ struct mr_delayed {
     double cost; /* as given; 0: what its kind takes */
     mr_dag_state state;
     bool keep, is_listed, has_run, is_open; /* open: on the way of a search */
+    bool was_sought;                        /* in what was saved */
     uint64_t pass;                          /* the search that has met it last */
     mr_delayed *up;                         /* where that search came from, */
     mr_dag_edge *at;                        /* and what it has not looked at yet */
@@ -99,6 +100,8 @@ typedef struct mr_dag_runner {
     /* Until `ready` says true. */
     mr_status (*wait)(void *context, bool (*ready)(void *), void *of);
     unsigned workers;
+    /* Whether a run before this one has its result: then it is as if it had run. May be NULL. */
+    bool (*restore)(void *context, mr_delayed *task);
 } mr_dag_runner;
 
 struct mr_dag {

@@ -54,6 +54,22 @@ static void enter(mr_delayed *task, mr_delayed *up)
     task->at = task->before;
 }
 
+/* What is there already, by a run before this one, needs nothing before it. */
+static bool is_restored(mr_delayed *task)
+{
+    mr_dag *dag = task->dag;
+    if (!dag->runner || !dag->runner->restore || task->was_sought || task->state != MR_DAG_IDLE)
+        return false;
+    task->was_sought = true;
+    if (!dag->runner->restore(dag->context, task))
+        return false;
+    task->state = MR_DAG_DONE;
+    task->has_run = true;
+    if (++dag->results > dag->most_results)
+        dag->most_results = dag->results;
+    return true;
+}
+
 static mr_delayed *leave(mr_delayed *task)
 {
     mr_dag *dag = task->dag;
@@ -82,7 +98,8 @@ static mr_delayed *next_before(mr_delayed *task, bool deep)
 mr_status mr_dag_search(mr_delayed *task, bool deep, mr_error *error)
 {
     const uint64_t pass = task->dag->pass;
-    if (task->pass == pass || task->state == MR_DAG_DONE || (!deep && task->state != MR_DAG_IDLE))
+    if (task->pass == pass || task->state == MR_DAG_DONE || (!deep && task->state != MR_DAG_IDLE) ||
+        is_restored(task))
         return MR_OK;
     enter(task, NULL);
     while (task) {
@@ -90,6 +107,8 @@ mr_status mr_dag_search(mr_delayed *task, bool deep, mr_error *error)
         if (!before) {
             task = leave(task);
         } else if (before->pass != pass) {
+            if (is_restored(before))
+                continue;
             enter(before, task);
             task = before;
         } else if (before->is_open) {

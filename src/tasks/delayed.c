@@ -16,6 +16,7 @@ typedef struct desk {
     mr_argument *arguments; /* of the task that is being submitted */
     size_t room;
     mr_dag_runner runner;
+    uint64_t mark; /* what it is called in every run of the job; 0: nothing */
 } desk;
 
 /* ---- The runner ---- */
@@ -43,6 +44,11 @@ static void end_of_task(mr_future *future, void *context)
         mr_pool_wake(pool, LEVEL_WAITER, true);
 }
 
+static uint64_t mark_of(const desk *d, const mr_delayed *task)
+{
+    return d->mark ? mr_saved_mark_of_graph(d->mark, task->number) : 0;
+}
+
 static bool submit(void *context, mr_delayed *task, double priority, mr_error *error)
 {
     desk *d = context;
@@ -59,8 +65,30 @@ static bool submit(void *context, mr_delayed *task, double priority, mr_error *e
         if (from->from)
             d->arguments[i].future = from->from->handle;
     }
-    task->handle =
-        mr_pool_try(d->pool, task->kind->run, d->arguments, task->count, &options, error);
+    task->handle = mr_pool_try(d->pool, task->kind->run, d->arguments, task->count, &options,
+                               mark_of(d, task), error);
+    return task->handle;
+}
+
+/* As mr_pool_try would find it; but tasks before this one need no result, if it has one. */
+static bool restore(void *context, mr_delayed *task)
+{
+    const desk *d = context;
+    mr_error error = {.code = MR_OK};
+    mr_saved_what what;
+    if (!d->mark)
+        return false;
+    mr_saved_begin(&what, task->kind->name);
+    for (size_t i = 0; i < task->count; i++) {
+        const mr_delayed_argument *from = &task->arguments[i];
+        const uint64_t head[2] = {from->from ? mark_of(d, from->from) : 0,
+                                  from->from ? 0 : from->size};
+        mr_saved_bytes(&what, head, sizeof head);
+        if (!from->from && from->size > 0)
+            mr_saved_bytes(&what, from->data, from->size);
+    }
+    const int kind = mr_pool_kind_of(d->pool, task->kind->run, NULL);
+    task->handle = mr_pool_restore(d->pool, (unsigned)kind, mark_of(d, task), &what, &error);
     return task->handle;
 }
 
@@ -153,8 +181,9 @@ mr_status mr_dag_open(mr_pool *pool, const mr_dag_options *given, mr_dag **dag)
         mr_error_set(&error, MR_NO_MEMORY, "out of memory: opening a graph of tasks");
     } else {
         d->pool = pool;
-        d->runner = (mr_dag_runner){submit,          release,    cancel,
-                                    what_went_wrong, wait_until, mr_pool_workers(pool)};
+        d->mark = mr_saved_mark(pool, MARK_GRAPH);
+        d->runner = (mr_dag_runner){
+            submit, release, cancel, what_went_wrong, wait_until, mr_pool_workers(pool), restore};
         mr_dag_create(options.name, options.eager, pool->kinds, &d->runner, d, dag, &error);
     }
     if (*dag) {

@@ -7,12 +7,14 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "comm/vector.h"
+#include "engine/checkpoint.h"
 #include "observe/crash.h"
 #include "observe/signals.h"
 #include "sync/item.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #define FOREVER 1e9  /* seconds that kernels may take to notice that all is over, */
 #define GRACE   10.0 /* and after a failure */
@@ -44,6 +46,7 @@ static void destroy(void *context)
     free(run->beggars);
     mr_memory_free(run->tops, run->top_room * sizeof *run->tops);
     mr_memory_free(run->found, run->found_size);
+    free(run->revived);
     free(run);
 }
 
@@ -66,10 +69,11 @@ static void tick(void *context)
     fork_run *run = context;
     mr_error error;
     error.code = MR_OK;
-    if (mr_signals_check(&error) != MR_OK)
+    if (mr_job_signals(run->job, &error) != MR_OK)
         mr_post_stop(run->post);
     if (mr_post_stopped(run->post))
         mr_fork_halt(run);
+    mr_fork_rest_tick(run);
     mr_fork_tick(run);
 }
 
@@ -173,14 +177,10 @@ static mr_status agree(fork_run *run)
     return mr_job_agree(run->job);
 }
 
-/* All ranks are at it when this begins, so no letter comes too early. */
-static mr_status work(fork_run *run)
+/* Until all is done, or there is a rest. */
+static mr_status work_once(fork_run *run, bool *rests)
 {
     mr_error error = {.code = MR_OK};
-    const bool has_pieces = atomic_load(&run->left) > 0;
-    mr_fork_top_deal(run);
-    if (!has_pieces)
-        mr_fork_send_done(run);
     if (mr_crew_start(&run->crew, 1, run->threads - 1, mr_fork_work, run, &error) != MR_OK)
         mr_fork_no_memory(run->hands[0], &error);
     mr_fork_work(run, 0);
@@ -188,10 +188,38 @@ static mr_status work(fork_run *run)
     end_crew(run, failed ? GRACE : FOREVER);
     run->signs.wanted = 0;
     MR_TRY(agree(run));
-    uint64_t cancelled = atomic_load(&run->cancelled);
-    mr_vector_reduce(run->comm, &cancelled, 1, MR_NUMBER_U64, MR_COMBINE_MAX, 0);
-    atomic_store(&run->cancelled, cancelled != 0);
+    uint64_t flags[2] = {atomic_load(&run->cancelled), fork_is_resting(run)};
+    mr_vector_reduce(run->comm, flags, 2, MR_NUMBER_U64, MR_COMBINE_MAX, 0);
+    atomic_store(&run->cancelled, flags[0] != 0);
+    *rests = flags[1] && !flags[0];
     return MR_OK;
+}
+
+static void deal(fork_run *run)
+{
+    if (run->revived)
+        mr_fork_deal(run, run->revived, run->revived_count);
+    else if (atomic_load(&run->left) > 0)
+        mr_fork_top_deal(run);
+}
+
+/* All ranks are at it when this begins, so no letter comes too early. */
+static mr_status work(fork_run *run)
+{
+    const bool has_pieces = atomic_load(&run->left) > 0;
+    bool rests = true;
+    mr_status status = MR_OK;
+    deal(run);
+    if (!has_pieces)
+        mr_fork_send_done(run);
+    atomic_fetch_add(&run->job->saves, run->keeps);
+    while (status == MR_OK && rests) {
+        status = work_once(run, &rests);
+        if (status == MR_OK && rests)
+            status = mr_fork_rest(run);
+    }
+    atomic_fetch_sub(&run->job->saves, run->keeps);
+    return status;
 }
 
 /* ---- The result ---- */
@@ -219,7 +247,7 @@ static mr_status give_result(fork_run *run, mr_item *item)
 static mr_status run_all(fork_run *run, mr_bytes task, mr_item *result)
 {
     const double start = mr_clock_now();
-    MR_TRY(mr_fork_top_divide(run, task));
+    MR_TRY(mr_fork_is_saved(run) ? mr_fork_load(run) : mr_fork_top_divide(run, task));
     MR_TRY(work(run));
     if (!atomic_load(&run->cancelled) && result) {
         MR_TRY(mr_fork_last_join(run));
@@ -228,19 +256,43 @@ static mr_status run_all(fork_run *run, mr_bytes task, mr_item *result)
     return mr_fork_tell(run, mr_clock_now() - start);
 }
 
-static mr_status run_fork(mr_job *job, const mr_fork_join *how, mr_bytes task, mr_item *result,
-                          mr_fork_found *found)
+static mr_status open_and_run(mr_job *job, const mr_fork_join *how, mr_bytes task, uint64_t piece,
+                              uint64_t hash, mr_item *result, mr_fork_found *found)
 {
     mr_post *post;
     fork_run *run;
     MR_TRY(mr_job_post(job, &post));
     MR_TRY(open_run(job, how, post, &run));
+    run->keeps = job->keep != NULL;
+    run->piece = piece;
+    run->hash = hash;
     mr_crash_thread_begin(0, NULL);
     mr_status status = run_all(run, task, result);
     mr_crash_thread_end();
     if (status == MR_OK && found)
         status = mr_fork_search_end(run, found);
+    if (status == MR_OK && run->keeps)
+        status = mr_fork_save_result(run, result, found);
     return status == MR_OK ? close_run(run) : status;
+}
+
+/* Rank 0's, for the task is its own. */
+static uint64_t hash_of(const mr_fork_join *how, mr_bytes task)
+{
+    const char *name = how->name ? how->name : "";
+    return XXH3_64bits_withSeed(task.data, task.size, XXH3_64bits(name, strlen(name)));
+}
+
+static mr_status run_fork(mr_job *job, const mr_fork_join *how, mr_bytes task, mr_item *result,
+                          mr_fork_found *found)
+{
+    bool done = false;
+    const bool root = mr_comm_rank(job->comm) == 0;
+    const uint64_t piece = job->keep ? mr_checkpoint_piece(job) : 0;
+    const uint64_t hash = job->keep && root ? hash_of(how, task) : 0;
+    if (job->keep)
+        MR_TRY(mr_fork_load_result(job, how, piece, hash, result, found, &done));
+    return done ? MR_OK : open_and_run(job, how, task, piece, hash, result, found);
 }
 
 mr_status mr_fork_run(mr_job *job, const mr_fork_join *how, mr_bytes task, mr_item *result)

@@ -10,12 +10,14 @@
  * ranks alike. fork_work.c: what a thread does. fork_steal.c: letters. fork_last.c: the last
  * levels, joined across ranks. fork_kernel.c: what kernels call. fork_search.c: the best so far.
  * fork_deque.c, fork_memory.c, fork_node.c and fork_path.c: what all of these stand on.
+ * fork_rest.c: how all stand still for a checkpoint. fork_save.c, fork_load.c: what is in it.
  */
 #ifndef MR_TASKS_FORK_H
 #define MR_TASKS_FORK_H
 
 #include "comm/post.h"
 #include "engine/job.h"
+#include "resume/keep.h"
 #include "tasks/crew.h"
 
 #include <mapred/fork.h>
@@ -64,15 +66,19 @@ typedef struct fork_path {
 typedef struct fork_origin {
     int rank;
     uint64_t node; /* its address there */
+    struct fork_node *here;
+    struct fork_origin *next, **link; /* of this rank's, where there are checkpoints */
     fork_path path;
 } fork_origin;
 
 enum {
-    FORK_SMALL = 1,   /* known not to be divided */
-    FORK_JOINS = 2,   /* all parts are there: to be joined */
-    FORK_PIECE = 4,   /* of the last levels: nothing goes up from here */
-    FORK_FOREIGN = 8, /* came from another rank: `origin` */
-    FORK_BORROWS = 16 /* its result is somebody else's memory */
+    FORK_SMALL = 1,    /* known not to be divided */
+    FORK_JOINS = 2,    /* all parts are there: to be joined */
+    FORK_PIECE = 4,    /* of the last levels: nothing goes up from here */
+    FORK_FOREIGN = 8,  /* came from another rank: `origin` */
+    FORK_BORROWS = 16, /* its result is somebody else's memory */
+    FORK_AWAY = 32,    /* another rank has it, as a foreign one */
+    FORK_QUEUED = 64   /* in a checkpoint: it lies in a deque */
 };
 
 typedef struct fork_node {
@@ -174,6 +180,7 @@ struct fork_run {
     bool has_strays;
 
     mr_fork_signs signs;
+    atomic_bool leave;     /* threads come out of their loops: it is over, or there is a rest */
     atomic_bool over;      /* threads end */
     atomic_bool cancelled; /* and nothing is joined */
     atomic_uint idle;
@@ -209,6 +216,19 @@ struct fork_run {
 
     char *taken; /* results that came in for the last levels */
     uint64_t taken_size;
+
+    /* Checkpoints. */
+    bool keeps;
+    uint64_t piece, hash;     /* which run of the job it is, and of what */
+    atomic_uint rests_called; /* rests that were asked for, */
+    atomic_uint rests_had;    /* and that are over */
+    atomic_bool is_called;    /* rank 0: the next one is */
+    bool has_wished;          /* rank 0 knows that this rank is to stop */
+    double called, next_rest; /* rank 0: when; and before when there is none but to stop */
+    fork_lock listing;
+    fork_origin *origins; /* of foreign nodes */
+    fork_node **revived;  /* what is to be done first, from a checkpoint */
+    uint64_t revived_count;
 };
 
 /* ---- fork_memory.c ---- */
@@ -222,6 +242,8 @@ void mr_fork_large_free(fork_run *run);
 /* ---- fork_node.c ---- */
 
 fork_node *mr_fork_node_new(mr_fork *fork, fork_node *parent, size_t size);
+/* Where a node comes from, which is foreign from now on. False: no memory. */
+bool mr_fork_node_origin(mr_fork *fork, fork_node *node, int rank, uint64_t there);
 /* With its result, and where it comes from. */
 void mr_fork_node_free(mr_fork *fork, fork_node *node);
 /* Room for a result; what was there is gone. NULL: no memory. */
@@ -281,6 +303,8 @@ void mr_fork_send_result(mr_fork *fork, fork_node *node);
 void mr_fork_send_done(fork_run *run);
 void mr_fork_send_cancel(fork_run *run);
 void mr_fork_send_best(fork_run *run, int64_t value);
+void mr_fork_send_wish(fork_run *run);
+void mr_fork_send_rest(fork_run *run);
 
 /* ---- fork_top.c ---- */
 
@@ -288,8 +312,44 @@ void mr_fork_send_best(fork_run *run, int64_t value);
 mr_status mr_fork_top_divide(fork_run *run, mr_bytes task);
 /* Whether one rank has (or will have) the result of this node, and none has that of its parent. */
 bool mr_fork_top_is_held(const fork_run *run, uint64_t i);
+/* Numbers the leaves, and says whose piece is whose; flags pieces, and counts this rank's. */
+void mr_fork_top_assign(fork_run *run);
+void mr_fork_top_mark(fork_run *run);
+/* The rank whose a leaf of the top is. */
+int mr_fork_top_owner(const fork_run *run, uint64_t leaf);
 /* This rank's leaves of the top, to its threads. */
 void mr_fork_top_deal(fork_run *run);
+/* Tasks, of which the first ones are to be done first. */
+void mr_fork_deal(fork_run *run, fork_node *const *nodes, uint64_t count);
+
+/* ---- fork_rest.c ---- */
+
+/* As a handler: whether it is time for a checkpoint. */
+void mr_fork_rest_tick(fork_run *run);
+/* Letters: rank 0 is told that somebody is to stop; it tells all to rest. */
+void mr_fork_take_wish(void);
+void mr_fork_take_rest(fork_run *run);
+static inline bool fork_is_resting(fork_run *run)
+{
+    return atomic_load(&run->rests_called) != atomic_load(&run->rests_had);
+}
+/* Collective, when no thread is at work: saves all. MR_STOPPED: that was the end. */
+mr_status mr_fork_rest(fork_run *run);
+
+/* ---- fork_save.c, fork_load.c ---- */
+
+/* Puts what this rank has into the next checkpoint. `*file` is to be destroyed after it was made.
+ */
+mr_status mr_fork_save(fork_run *run, mr_keep_file **file);
+/* Collective. The run is done: its result is saved in place of the rest, if it is small. */
+mr_status mr_fork_save_result(fork_run *run, const mr_item *result, const mr_fork_found *found);
+/* Collective. A run that was done before: true, and its result. */
+mr_status mr_fork_load_result(mr_job *job, const mr_fork_join *how, uint64_t piece, uint64_t hash,
+                              mr_item *result, mr_fork_found *found, bool *done);
+/* Collective. Whether there is something to go on from. */
+bool mr_fork_is_saved(const fork_run *run);
+/* Collective. The tree as it was, in place of mr_fork_top_divide. */
+mr_status mr_fork_load(fork_run *run);
 
 /* ---- fork_last.c ---- */
 
@@ -305,6 +365,8 @@ void mr_fork_no_memory(mr_fork *fork, const mr_error *error);
 /* ---- fork_search.c ---- */
 
 void mr_fork_search_begin(fork_run *run);
+/* What was found before. False: no memory. */
+bool mr_fork_search_restore(fork_run *run, int64_t value, mr_bytes found, mr_error *error);
 /* News of another rank. */
 void mr_fork_best_came(fork_run *run, int64_t value);
 mr_status mr_fork_search_end(fork_run *run, mr_fork_found *found);

@@ -28,12 +28,51 @@ fork_node *mr_fork_node_new(mr_fork *fork, fork_node *parent, size_t size)
     return node;
 }
 
+/* Only a checkpoint asks which foreign nodes there are. */
+static void list(fork_run *run, fork_origin *origin)
+{
+    fork_lock_take(&run->listing);
+    origin->next = run->origins;
+    origin->link = &run->origins;
+    if (origin->next)
+        origin->next->link = &origin->next;
+    run->origins = origin;
+    fork_lock_give(&run->listing);
+}
+
+static void unlist(fork_run *run, fork_origin *origin)
+{
+    fork_lock_take(&run->listing);
+    *origin->link = origin->next;
+    if (origin->next)
+        origin->next->link = origin->link;
+    fork_lock_give(&run->listing);
+}
+
+bool mr_fork_node_origin(mr_fork *fork, fork_node *node, int rank, uint64_t there)
+{
+    fork_origin *origin = mr_fork_take(fork, sizeof *origin);
+    if (!origin)
+        return false;
+    origin->rank = rank;
+    origin->node = there;
+    origin->here = node;
+    node->origin = origin;
+    node->flags |= FORK_FOREIGN;
+    if (fork->run->keeps)
+        list(fork->run, origin);
+    return true;
+}
+
 void mr_fork_node_free(mr_fork *fork, fork_node *node)
 {
     if (!(node->flags & FORK_BORROWS))
         mr_fork_result_free(fork, &node->result);
-    if (node->flags & FORK_FOREIGN)
+    if (node->flags & FORK_FOREIGN) {
+        if (fork->run->keeps)
+            unlist(fork->run, node->origin);
         mr_fork_give(fork, node->origin, sizeof *node->origin);
+    }
     mr_fork_give(fork, node, sizeof *node + node->size);
 }
 

@@ -55,6 +55,15 @@ static bool keep(fork_run *run, int64_t value, mr_bytes found, mr_error *error)
     return true;
 }
 
+bool mr_fork_search_restore(fork_run *run, int64_t value, mr_bytes found, mr_error *error)
+{
+    if (is_better(run, atomic_load(&run->best), value))
+        return true;
+    const bool kept = !is_wanted(run, value, found) || keep(run, value, found, error);
+    mr_fork_best_came(run, value);
+    return kept;
+}
+
 mr_status mr_fork_improve(mr_fork *fork, int64_t value, mr_bytes found)
 {
     fork_run *run = fork->run;

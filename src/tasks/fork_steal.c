@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { ASK, TASKS, RESULT, DONE, OVER, CANCEL, BEST };
+enum { ASK, TASKS, RESULT, DONE, OVER, CANCEL, BEST, WISH, REST };
 
 #define TASKS_MOST  256                         /* of a letter */
 #define TASKS_BYTES ((size_t)256 * 1024)        /* of their tasks, unless it is one alone */
@@ -119,6 +119,8 @@ static bool give_tasks(mr_fork *fork, int to)
         at = pack(run, nodes[i], at);
         if (nodes[i]->flags & FORK_FOREIGN)
             mr_fork_node_free(fork, nodes[i]); /* its result does not come by here */
+        else
+            nodes[i]->flags |= FORK_AWAY;
     }
     mr_post_send(run->post, to, run->box, TASKS, (mr_bytes){letter, size}, nothing);
     mr_fork_give(fork, letter, size);
@@ -151,15 +153,10 @@ static bool unpack(mr_fork *fork, mr_bytes *letter)
     task_head head;
     memcpy(&head, cut(letter, sizeof head).data, sizeof head);
     fork_node *node = mr_fork_node_new(fork, NULL, (size_t)head.size);
-    fork_origin *origin = node ? mr_fork_take(fork, sizeof *origin) : NULL;
-    if (!origin)
+    if (!node || !mr_fork_node_origin(fork, node, head.rank, head.node))
         return false;
-    origin->rank = head.rank;
-    origin->node = head.node;
-    unpack_path(&origin->path, head.depth, letter);
+    unpack_path(&node->origin->path, head.depth, letter);
     node->depth = head.depth;
-    node->flags = FORK_FOREIGN;
-    node->origin = origin;
     put(node->bytes, cut(letter, node->size).data, node->size);
     fork->counts.from_ranks++;
     return mr_fork_deque_put(fork, &fork->deque, node);
@@ -258,7 +255,7 @@ static int next_beggar(fork_run *run)
 
 static void answer(fork_run *run, int from)
 {
-    if (!give_tasks(letters_hand(run), from)) {
+    if (fork_is_resting(run) || !give_tasks(letters_hand(run), from)) {
         remember(run, from);
         return;
     }
@@ -274,6 +271,8 @@ static void answer(fork_run *run, int from)
 void mr_fork_serve(mr_fork *fork, bool at_once)
 {
     double now = at_once ? 0 : mr_clock_now();
+    if (fork_is_resting(fork->run))
+        return;
     if (!at_once && now - fork->served < SERVE_GAP)
         return;
     fork->served = now;
@@ -313,6 +312,7 @@ static void arrived(fork_run *run, fork_node *node)
 {
     mr_fork *hand = letters_hand(run);
     fork_node *parent = node->parent;
+    node->flags &= ~(unsigned)FORK_AWAY;
     if (node->flags & FORK_PIECE) {
         mr_fork_piece_done(run);
         return;
@@ -353,6 +353,22 @@ void mr_fork_send_best(fork_run *run, int64_t value)
     send_all(run, BEST, (mr_bytes){(const char *)&value, sizeof value}, false);
 }
 
+void mr_fork_send_wish(fork_run *run)
+{
+    mr_post_send(run->post, 0, run->box, WISH, nothing, nothing);
+}
+
+void mr_fork_send_rest(fork_run *run)
+{
+    send_all(run, REST, nothing, true);
+}
+
+static void take_over(fork_run *run)
+{
+    atomic_store(&run->over, true);
+    atomic_store(&run->leave, true);
+}
+
 static void take_done(fork_run *run)
 {
     if (++run->ranks_done == run->ranks)
@@ -379,9 +395,13 @@ void mr_fork_handle(void *context, int from, uint32_t kind, mr_bytes letter)
     else if (kind == DONE)
         take_done(run);
     else if (kind == OVER)
-        atomic_store(&run->over, true);
+        take_over(run);
     else if (kind == CANCEL)
         mr_fork_halt(run);
     else if (kind == BEST)
         take_best(run, letter);
+    else if (kind == WISH)
+        mr_fork_take_wish();
+    else if (kind == REST)
+        mr_fork_take_rest(run);
 }

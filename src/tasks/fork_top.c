@@ -130,7 +130,7 @@ static void number_leaves(fork_run *run)
     }
 }
 
-static int owner(const fork_run *run, uint64_t leaf)
+int mr_fork_top_owner(const fork_run *run, uint64_t leaf)
 {
     return (int)(leaf * (uint64_t)run->ranks / run->tops[0].leaves);
 }
@@ -141,19 +141,25 @@ bool mr_fork_top_is_held(const fork_run *run, uint64_t i)
     return tops[i].holder >= 0 && (i == 0 || tops[tops[i].parent].holder < 0);
 }
 
-static void deal_out(fork_run *run)
+void mr_fork_top_assign(fork_run *run)
 {
-    long pieces = 0;
     number_leaves(run);
     for (uint64_t i = 0; i < run->top_count; i++) {
         fork_top *top = &run->tops[i];
-        int first = owner(run, top->from), last = owner(run, top->from + top->leaves - 1);
+        int first = mr_fork_top_owner(run, top->from);
+        int last = mr_fork_top_owner(run, top->from + top->leaves - 1);
         top->holder = first == last ? first : -1;
-        if (mr_fork_top_is_held(run, i)) {
-            top->node->flags |= FORK_PIECE;
-            pieces += first == run->rank;
-        }
     }
+}
+
+void mr_fork_top_mark(fork_run *run)
+{
+    long pieces = 0;
+    for (uint64_t i = 0; i < run->top_count; i++)
+        if (mr_fork_top_is_held(run, i)) {
+            run->tops[i].node->flags |= FORK_PIECE;
+            pieces += run->tops[i].holder == run->rank;
+        }
     atomic_store(&run->left, pieces);
 }
 
@@ -168,11 +174,12 @@ mr_status mr_fork_top_divide(fork_run *run, mr_bytes task)
         run->tops[0].node->flags &= ~(unsigned)FORK_SMALL;
     run->at_top = false;
     MR_TRY(mr_job_agree(run->job));
-    deal_out(run);
+    mr_fork_top_assign(run);
+    mr_fork_top_mark(run);
     return MR_OK;
 }
 
-static void deal_to_threads(fork_run *run, fork_node *const *mine, uint64_t count)
+void mr_fork_deal(fork_run *run, fork_node *const *mine, uint64_t count)
 {
     for (unsigned t = 0; t < run->threads; t++) {
         uint64_t from = count * t / run->threads, to = count * (t + 1) / run->threads;
@@ -194,15 +201,15 @@ void mr_fork_top_deal(fork_run *run)
     }
     uint64_t start = UINT64_MAX, count = 0;
     for (uint64_t leaf = 0; leaf < leaves; leaf++)
-        if (owner(run, leaf) == run->rank) {
+        if (mr_fork_top_owner(run, leaf) == run->rank) {
             start = start < leaf ? start : leaf;
             count++;
         }
     for (uint64_t i = 0; i < run->top_count; i++) {
         const fork_top *top = &run->tops[i];
-        if (top->count == 0 && owner(run, top->from) == run->rank)
+        if (top->count == 0 && mr_fork_top_owner(run, top->from) == run->rank)
             mine[top->from - start] = top->node;
     }
-    deal_to_threads(run, mine, count);
+    mr_fork_deal(run, mine, count);
     mr_memory_free(mine, size);
 }

@@ -26,6 +26,7 @@ void mr_fork_halt(fork_run *run)
 {
     sign(&run->signs.cancelled, 1);
     atomic_store(&run->over, true);
+    atomic_store(&run->leave, true);
     if (run->post)
         mr_post_wake(run->post);
 }
@@ -33,6 +34,11 @@ void mr_fork_halt(fork_run *run)
 static bool is_over(fork_run *run)
 {
     return atomic_load_explicit(&run->over, memory_order_relaxed);
+}
+
+static bool is_leaving(fork_run *run)
+{
+    return atomic_load_explicit(&run->leave, memory_order_relaxed);
 }
 
 /* ---- Kernels ---- */
@@ -275,7 +281,7 @@ static fork_node *next_task(mr_fork *fork)
 static bool has_something(void *context)
 {
     fork_run *run = ((mr_fork *)context)->run;
-    if (is_over(run))
+    if (is_leaving(run))
         return true;
     for (unsigned i = 0; i <= run->threads; i++)
         if (atomic_load_explicit(&run->hands[i]->deque.count, memory_order_relaxed) > 0)
@@ -350,7 +356,7 @@ void mr_fork_work(void *context, unsigned thread)
     mr_flight_task_begin("tasks of", "fork-join", MR_FLIGHT_NO_NUMBER);
     mr_span_thread(thread);
     const mr_span_kind before = mr_span_begin(MR_SPAN_TASK);
-    while (!is_over(run)) {
+    while (!is_leaving(run)) {
         fork_node *node = next_task(fork);
         if (!node) {
             wait_for_tasks(fork);

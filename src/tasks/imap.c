@@ -48,6 +48,7 @@ static void free_imap(mr_imap *imap)
     if (imap->memory)
         mr_memory_free(imap->memory, imap->bytes + 64);
     free(imap->map.slots);
+    mr_map_end(&imap->map);
     free(imap);
 }
 

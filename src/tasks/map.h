@@ -49,6 +49,9 @@ typedef struct mr_map {
     unsigned slot_count;
     uint64_t slot_room;        /* items in a slot */
     uint64_t turn, given_turn; /* in order: slots that were handed out, and given to the caller */
+    uint64_t mark;         /* of rank 0's main thread: what it is called in every run; 0: nothing */
+    mr_saved_range *saved; /* items whose results were saved; workers of this rank bring them */
+    size_t saved_count, saved_at;
     bool as_completed;
     atomic_bool is_stopped, is_done;
     atomic_uint_fast64_t full; /* slots; how often one has become so */
@@ -65,6 +68,8 @@ void mr_map_stop(mr_map *map);
 /* Says what went wrong to who called: the task that did, or the job. */
 mr_status mr_map_tell(const mr_map *map);
 bool mr_map_is_done(void *map);
+/* Lets go of what `begin` has found. */
+void mr_map_end(mr_map *map);
 /* The job fails: what runs on this rank gets a moment to end. */
 void mr_map_abandon(mr_map *map);
 

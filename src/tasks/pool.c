@@ -135,6 +135,8 @@ mr_status mr_pool_open(mr_job *job, const mr_pool_options *options, mr_pool **re
     mr_status status = mr_job_agree(job);
     if (status == MR_OK)
         status = share_workers(pool);
+    if (status == MR_OK)
+        status = mr_saved_open(pool);
     if (status != MR_OK) {
         if (pool)
             mr_pool_destroy(pool);

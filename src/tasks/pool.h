@@ -102,6 +102,7 @@ struct mr_future {
     atomic_uint state;
     atomic_int holds;
     uint64_t number; /* of those its owner has submitted */
+    uint64_t mark;   /* what it is called in every run of the job (pool_saved.c); 0: nothing */
     uint64_t cookie; /* of a foreign one: its owner's record */
     double priority;
     int32_t owner;
@@ -115,6 +116,7 @@ struct mr_future {
     bool has_refs;    /* not all arguments are plain bytes */
     bool is_bound;    /* a foreign one, which its owner won't want back */
     bool is_chunk;    /* a foreign one: a part of a map */
+    bool is_noted;    /* its result goes into the journal of the rank where it runs */
     float seconds;    /* it took */
     bool is_large;    /* `block` is memory of its own */
     uint64_t block_size;
@@ -171,6 +173,7 @@ typedef struct mr_outcome {
 } mr_outcome;
 
 typedef struct mr_worker mr_worker;
+typedef struct mr_saved mr_saved;
 
 /* Some items of a map that lie one after the other. */
 typedef struct mr_chunk {
@@ -178,6 +181,7 @@ typedef struct mr_chunk {
     uint64_t from, count;
     unsigned attempt, slot;
     char *results;
+    const struct mr_saved_range *saved; /* NULL: to be worked on */
 } mr_chunk;
 
 /* A chunk that is being worked on: one of this rank's maps, or what came in `record`. */
@@ -291,6 +295,8 @@ struct mr_pool {
     mr_error error; /* of tasks nobody looked at, and of threads that must not write the job's */
     uint64_t error_number;
 
+    mr_saved *saved;       /* journals; NULL: there are no checkpoints */
+    bool is_calling;       /* the main thread is in a `then` */
     struct mr_dag *graphs; /* that are open: freed with the pool at the latest (delayed.c) */
     void (*forget_graphs)(mr_pool *pool);
 
@@ -334,16 +340,57 @@ bool mr_ready_is_empty(const mr_ready *ready);
 double mr_ready_priority(const mr_ready *ready);
 void mr_ready_free(mr_ready *ready);
 
+/*
+ * pool_saved.c: results that outlive the job. What rank 0's main thread submits has the same mark
+ * in every run: a number of its own kind. Who runs such a task writes its result into his rank's
+ * journal, and rank 0 what the task was; a resumed job reads all of them, and whoever submits the
+ * same again has the result at once.
+ */
+typedef enum mr_mark { MARK_NONE = 0, MARK_TASK = 1, MARK_MAP = 2, MARK_GRAPH = 3 } mr_mark;
+/* Collective, at the beginning of a pool. */
+mr_status mr_saved_open(mr_pool *pool);
+/* Local. All that was written is on the disk. */
+mr_status mr_saved_end(mr_pool *pool, mr_error *error);
+void mr_saved_free(mr_pool *pool);
+/* The next mark for what this thread begins; 0: it gets none. */
+uint64_t mr_saved_mark(mr_pool *pool, mr_mark what);
+static inline uint64_t mr_saved_mark_of_graph(uint64_t graph, uint64_t number)
+{
+    return graph | (number & UINT32_MAX);
+}
+/* What a task is: a hash of its arguments, of which results of others go by their marks. False: one
+ * of those has none. */
+typedef struct mr_saved_what {
+    uint64_t kind, low, high;
+} mr_saved_what;
+void mr_saved_begin(mr_saved_what *what, const char *kind);
+void mr_saved_bytes(mr_saved_what *what, const void *bytes, size_t size);
+/* A result that was saved (free); NULL: none was. Otherwise writes down what it is. */
+void *mr_saved_find(mr_pool *pool, uint64_t mark, const mr_saved_what *what, size_t *size);
+void *mr_saved_look(mr_pool *pool, uint64_t mark, const mr_saved_what *what, size_t *size);
+/* The result of a task that ran here, or of some items of a map. */
+void mr_saved_note(mr_pool *pool, uint64_t mark, uint64_t from, uint64_t count, mr_bytes result);
+/* Items of a map whose results were saved, in their order, none twice (free). */
+typedef struct mr_saved_range {
+    uint64_t from, count;
+    void *where;
+} mr_saved_range;
+size_t mr_saved_ranges(mr_pool *pool, uint64_t mark, const mr_saved_what *what,
+                       mr_saved_range **ranges);
+/* Results of some of these items. False: they can't be read any more. */
+bool mr_saved_read(mr_pool *pool, const mr_saved_range *range, uint64_t from, uint64_t count,
+                   size_t result_size, void *results);
+
 /* pool_submit.c */
-/* mr_pool_call whose error is the caller's. */
+/* mr_pool_call whose error is the caller's; `mark`: 0, or what the task is called in every run. */
 mr_future *mr_pool_try(mr_pool *pool, mr_task_run *run, const mr_argument *arguments, size_t count,
-                       const mr_submit_options *options, mr_error *error);
+                       const mr_submit_options *options, uint64_t mark, mr_error *error);
+/* One that was done by a run before this one; NULL: it was not (`options` as above). */
+mr_future *mr_pool_restore(mr_pool *pool, unsigned kind, uint64_t mark, const mr_saved_what *what,
+                           mr_error *error);
 void mr_pool_note(mr_pool *pool, mr_status status, const char *text, uint64_t number);
 /* Tells the caller of something that went wrong with its call: the task that it is, or the job. */
 mr_status mr_pool_complain(mr_pool *pool, mr_status status, const char *text);
-/* mr_pool_call that gives its error to the caller. */
-mr_future *mr_pool_try(mr_pool *pool, mr_task_run *run, const mr_argument *arguments, size_t count,
-                       const mr_submit_options *options, mr_error *error);
 /* With the lock: a record whose arguments are all there goes into a queue. */
 void mr_pool_enqueue(mr_pool *pool, mr_future *record);
 int mr_pool_kind_of(const mr_pool *pool, mr_task_run *run, mr_task_each *each);
@@ -376,8 +423,8 @@ typedef struct mr_wire_task {
     uint64_t cookie, number, block_size;
     double priority;
     uint32_t argument_count, has_refs;
-    uint16_t kind, attempt;
-    uint32_t is_bound;
+    uint64_t mark;
+    uint16_t kind, attempt, is_bound, is_noted;
 } mr_wire_task;
 
 typedef struct mr_wire_done {

@@ -6,12 +6,14 @@
 #include "tasks/pool.h"
 
 #include "base/clock.h"
+#include "observe/signals.h"
 
 #include <mapred/driver.h>
 
 #include <stdlib.h>
 
 #define GRACE       0.5  /* seconds, for threads within a kernel */
+#define STOP_GRACE  3.0  /* and where what they do will be saved */
 #define CANCELLED   1.0  /* seconds that tasks which were cancelled have to end */
 #define FIRST_PAUSE 1e-4 /* before rank 0 asks again */
 #define LAST_PAUSE  20e-3
@@ -180,6 +182,7 @@ void mr_pool_free(mr_pool *pool)
     free(pool->means);
     free(pool->item_means);
     free(pool->told);
+    mr_saved_free(pool);
     for (int level = 0; level < LEVELS; level++)
         pthread_cond_destroy(&pool->wake[level]);
     pthread_cond_destroy(&pool->call_clerk);
@@ -190,8 +193,11 @@ void mr_pool_free(mr_pool *pool)
 void mr_pool_halt(void *context)
 {
     mr_pool *pool = context;
-    if (!end_workers(pool, GRACE))
+    mr_error error = {.code = MR_OK};
+    const bool saves = pool->saved && mr_signals_stopping();
+    if (!end_workers(pool, saves ? STOP_GRACE : GRACE))
         pool->has_strays = true;
+    mr_saved_end(pool, &error);
 }
 
 void mr_pool_destroy(void *context)
@@ -224,6 +230,7 @@ mr_status mr_pool_close(mr_pool **result)
     mr_status status = serve(pool);
     if (status == MR_OK) {
         mr_shelf_blame(&pool->own);
+        mr_saved_end(pool, job->error);
         if (pool->error.code != MR_OK)
             mr_error_set(job->error, pool->error.code, "%s", pool->error.text);
         status = mr_job_agree(job);

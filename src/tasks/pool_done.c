@@ -145,6 +145,19 @@ void mr_record_fail_needy(mr_future *task)
         mr_record_drop(cause);
 }
 
+/* What a `then` submits comes at a moment of its own in every run: it gets no mark. */
+static void call_then(mr_future *record)
+{
+    mr_pool *pool = record->pool;
+    const bool marks = pool->saved && pthread_equal(pthread_self(), pool->main);
+    const bool before = marks && pool->is_calling;
+    if (marks)
+        pool->is_calling = true;
+    record->then(record, record->context);
+    if (marks)
+        pool->is_calling = before;
+}
+
 static void finish(mr_future *record)
 {
     mr_pool *pool = record->pool;
@@ -154,7 +167,7 @@ static void finish(mr_future *record)
     if (before & FLAG_NEEDED)
         mr_record_tell_needy(record);
     if (before & FLAG_THEN)
-        record->then(record, record->context);
+        call_then(record);
     if (before & FLAG_AWAITED) {
         atomic_fetch_add(&pool->events, 1);
         mr_pool_wake(pool, LEVEL_WAITER, true);

@@ -21,6 +21,8 @@ static mr_future *unpack(mr_pool *pool, int from, const mr_wire_task *head, cons
     record->argument_count = head->argument_count;
     record->has_refs = head->has_refs;
     record->is_bound = head->is_bound;
+    record->mark = head->mark;
+    record->is_noted = head->is_noted;
     atomic_init(&record->holds, 1);
     atomic_init(&record->state, PHASE_WAITING);
     if (mr_record_block(record, head->block_size, error) == MR_OK)

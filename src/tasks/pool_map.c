@@ -45,12 +45,24 @@ static bool may_take(const mr_pool *pool, const mr_redo *redo, int rank)
     return redo->avoided != rank || pool->peers[rank].workers == pool->workers;
 }
 
+/* Whose results are saved: of what comes next, or what comes first of them. */
+static const mr_saved_range *next_saved(const mr_map *map)
+{
+    return map->saved_at < map->saved_count ? &map->saved[map->saved_at] : NULL;
+}
+
+static bool is_next_saved(const mr_map *map)
+{
+    return map->saved_at < map->saved_count && map->saved[map->saved_at].from <= map->handed;
+}
+
 static bool has_chunk(const mr_map *map, int rank)
 {
     for (const mr_redo *redo = map->redo; redo; redo = redo->next)
         if (may_take(map->pool, redo, rank))
             return true;
-    return map->handed < map->limit && has_slot(map);
+    return map->handed < map->limit && has_slot(map) &&
+           (rank == map->pool->rank || !is_next_saved(map));
 }
 
 /* What has changed may have made it possible to take a chunk, or ended it. */
@@ -133,7 +145,29 @@ static uint64_t length_for(const mr_map *map, bool is_here)
         length = smaller(length, MAP_LETTER / size + 1);
     if (map->slots)
         length = smaller(length, map->slot_room);
+    if (next_saved(map))
+        length = smaller(length, next_saved(map)->from - map->handed);
     return smaller(length, left);
+}
+
+static uint64_t length_of_saved(const mr_map *map)
+{
+    const mr_saved_range *saved = next_saved(map);
+    const uint64_t length = saved->from + saved->count - map->handed;
+    return smaller(map->slots ? smaller(length, map->slot_room) : length, map->limit - map->handed);
+}
+
+/* Items that come next, all of them saved or none. */
+static void hand_out(mr_map *map, bool is_here, mr_chunk *chunk)
+{
+    const mr_saved_range *saved = is_next_saved(map) ? next_saved(map) : NULL;
+    *chunk = (mr_chunk){.map = map,
+                        .from = map->handed,
+                        .count = saved ? length_of_saved(map) : length_for(map, is_here),
+                        .saved = saved};
+    map->handed += chunk->count;
+    if (saved && map->handed >= saved->from + saved->count)
+        map->saved_at++;
 }
 
 static unsigned take_slot(mr_map *map)
@@ -150,7 +184,11 @@ static bool take_redo(mr_map *map, int rank, mr_chunk *chunk)
 {
     for (mr_redo **link = &map->redo, *redo; (redo = *link); link = &redo->next)
         if (may_take(map->pool, redo, rank)) {
-            *chunk = (mr_chunk){map, redo->from, redo->count, redo->attempt, redo->slot, NULL};
+            *chunk = (mr_chunk){.map = map,
+                                .from = redo->from,
+                                .count = redo->count,
+                                .attempt = redo->attempt,
+                                .slot = redo->slot};
             *link = redo->next;
             free(redo);
             return true;
@@ -165,8 +203,7 @@ static bool take_chunk(mr_pool *pool, int rank, mr_chunk *chunk)
         if (!has_chunk(map, rank))
             continue;
         if (!take_redo(map, rank, chunk)) {
-            *chunk = (mr_chunk){map, map->handed, length_for(map, is_here), 0, 0, NULL};
-            map->handed += chunk->count;
+            hand_out(map, is_here, chunk);
             if (map->slots) {
                 chunk->slot = take_slot(map);
                 slot_of(map, chunk)->from = chunk->from;
@@ -217,6 +254,9 @@ static void end_chunk(mr_chunk *chunk, uint64_t done, double seconds, mr_status 
 {
     mr_map *map = chunk->map;
     mr_pool *pool = map->pool;
+    if (map->mark && done > 0 && !chunk->saved)
+        mr_saved_note(pool, map->mark, chunk->from, done,
+                      (mr_bytes){chunk->results, done * map->result_size});
     pthread_mutex_lock(&pool->lock);
     const bool has_failed = status != MR_OK && !atomic_load(&map->is_stopped);
     const bool again = has_failed && tries_again(chunk, done, rank);
@@ -319,6 +359,19 @@ static bool run_items(mr_worker *worker, mr_task *frame, const char *items, char
     return is_ours;
 }
 
+/* Results of a run before this one. False: they are gone, and the items have to be done. */
+static bool bring_saved(mr_chunk *chunk)
+{
+    const mr_map *map = chunk->map;
+    mr_pool *pool = map->pool;
+    if (!mr_saved_read(pool, chunk->saved, chunk->from, chunk->count, map->result_size,
+                       chunk->results))
+        return false;
+    end_chunk(chunk, chunk->count, 0, MR_OK, NULL, pool->rank);
+    mr_pool_dispatch(pool);
+    return true;
+}
+
 bool mr_map_step(mr_worker *worker)
 {
     mr_pool *pool = worker->pool;
@@ -334,6 +387,11 @@ bool mr_map_step(mr_worker *worker)
     if (!frame)
         return false;
     mr_map *map = chunk.map;
+    if (chunk.saved && bring_saved(&chunk)) {
+        mr_worker_unframe(worker, frame);
+        return true;
+    }
+    chunk.saved = NULL;
     frame->is_unwanted = &map->is_stopped;
     frame->chunk = (mr_run){.chunk = chunk,
                             .from = chunk.from,
@@ -432,7 +490,7 @@ static void handle_chunk_done(mr_pool *pool, int from, mr_bytes letter)
     wire_chunk head;
     memcpy(&head, letter.data, sizeof head);
     mr_map *map = (mr_map *)(uintptr_t)head.map;
-    mr_chunk chunk = {map, head.from, head.count, head.attempt, head.slot, NULL};
+    mr_chunk chunk = {map, head.from, head.count, head.attempt, head.slot, NULL, NULL};
     const char *results = letter.data + sizeof head + head.text;
     pthread_mutex_lock(&pool->lock);
     pool->peers[from].chunks--;
@@ -507,6 +565,20 @@ void mr_map_end_late(mr_pool *pool, mr_run *run, mr_status status, const char *t
 
 /* ---- Whole maps ---- */
 
+static void find_saved(mr_map *map)
+{
+    mr_pool *pool = map->pool;
+    const uint64_t sizes[3] = {map->count, map->item_size, map->result_size};
+    mr_saved_what what;
+    map->mark = pool->peers[pool->rank].workers > 0 ? mr_saved_mark(pool, MARK_MAP) : 0;
+    if (!map->mark)
+        return;
+    mr_saved_begin(&what, pool->kinds[map->kind].name);
+    mr_saved_bytes(&what, sizes, sizeof sizes);
+    mr_saved_bytes(&what, map->items, (size_t)map->count * map->item_size);
+    map->saved_count = mr_saved_ranges(pool, map->mark, &what, &map->saved);
+}
+
 mr_status mr_map_begin(mr_pool *pool, mr_task_each *each, const void *items, uint64_t count,
                        size_t item_size, size_t result_size, const mr_map_options *options,
                        mr_map *map)
@@ -527,7 +599,14 @@ mr_status mr_map_begin(mr_pool *pool, mr_task_each *each, const void *items, uin
                                 "cannot map: the function is not among the pool's kinds: add it");
     if (atomic_load(&pool->is_terminated) || atomic_load(&pool->is_over))
         return mr_pool_complain(pool, MR_CANCELLED, "cannot map: the pool was terminated");
+    find_saved(map);
     return MR_OK;
+}
+
+void mr_map_end(mr_map *map)
+{
+    free(map->saved);
+    map->saved = NULL;
 }
 
 bool mr_map_is_done(void *map)
@@ -587,6 +666,7 @@ mr_status mr_pool_map(mr_pool *pool, mr_task_each *each, const void *items, uint
         }
         status = mr_map_tell(map);
     }
+    mr_map_end(map);
     free(map);
     return status;
 }

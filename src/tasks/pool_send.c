@@ -136,7 +136,9 @@ static bool pack(mr_pool *pool, mr_future *record, letter *l)
                                .has_refs = record->has_refs,
                                .kind = record->kind,
                                .attempt = record->attempt,
-                               .is_bound = record->wanted >= 0};
+                               .mark = record->mark,
+                               .is_bound = record->wanted >= 0,
+                               .is_noted = record->is_noted};
     if (!make_room(l, sizeof head + size))
         return false;
     char *at = l->bytes + l->size;

@@ -227,6 +227,8 @@ static void tell_owner(mr_worker *worker, mr_task *frame, mr_outcome *outcome)
 {
     mr_future *record = frame->record;
     mr_pool *pool = worker->pool;
+    if (record->is_noted && outcome->status == MR_OK)
+        mr_saved_note(pool, record->mark, 0, 1, outcome->result);
     if (record->owner == pool->rank) {
         outcome->blob = frame->blob;
         mr_pool_learn(pool, record->kind, outcome->seconds);

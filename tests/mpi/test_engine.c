@@ -100,7 +100,7 @@ static void write_input(void)
     uint64_t state = 5;
     FILE *file = fopen(input, "w");
     if (!file)
-        mr_comm_abort(comm, 1);
+        mr_comm_abort(comm, 1, "a test failed");
     for (int line = 0; line < LINES; line++)
         fprintf(file, "%lld\n", (long long)number_of_line(&state, line));
     fclose(file);

@@ -48,7 +48,7 @@ static mr_page *make_page(const traffic *t, int to, int index)
     page_head head = {(uint64_t)rank, (uint64_t)index};
     mr_page *page = mr_page_create(size, &error);
     if (!page)
-        mr_comm_abort(comm, 1);
+        mr_comm_abort(comm, 1, "a test failed");
     page->to = to;
     page->size = size;
     memcpy(page->bytes, &head, sizeof head);

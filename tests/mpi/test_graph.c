@@ -42,7 +42,7 @@ static void write_input(void)
 {
     FILE *file = fopen(input, "w");
     if (!file)
-        mr_comm_abort(comm, 1);
+        mr_comm_abort(comm, 1, "a test failed");
     for (unsigned i = 0; i < EDGES; i++)
         fprintf(file, "%d %d %d\n", (int)(edges[i].from * SPACING) - OFFSET,
                 (int)(edges[i].to * SPACING) - OFFSET, (int)weights[i]);

@@ -165,6 +165,10 @@ class Pages(Looking):
         self.assertEqual(self.good(["report", "-"], data=self.read("r.json")), page)
         self.assertEqual(self.good(["report", "r.json"], 3), page)
         self.assertEqual(self.good(["report", "r.json", "--output", "/dev/stdout"]), page)
+        for option in ("-oq.html", "--output=q.html"):
+            self.good(["report", option, "r.json"])
+            self.assertEqual(self.read("q.html"), page)
+            os.remove(self.path("q.html"))
 
     def test_replaced(self):
         """Whole or not at all, and with the rights of any new file."""

@@ -108,6 +108,14 @@ static void test_waits(void)
     wait =
         "\"waits\": [{\"rank\": 1, \"seconds\": 2.0, \"on\": null}, {\"rank\": 2, \"seconds\": 3}]";
     CU_ASSERT(tells(ranks("wait", "busy", even, wait), "Rank 2 waited 30% of the time; 2 ranks"));
+    /* Its other threads were at work: 12 s are 60% of two threads' time. */
+    CU_ASSERT_PTR_NULL(about("wait", "{\"seconds\": 10, \"ranks\": [{\"threads\": 2, \"spent\": "
+                                     "{\"task\": 12, \"wait\": 8}}, {}], \"waits\": [{\"rank\": 0, "
+                                     "\"seconds\": 8, \"on\": 1}]}"));
+    CU_ASSERT(tells(about("wait", "{\"seconds\": 10, \"ranks\": [{\"threads\": 2, \"spent\": "
+                                  "{\"task\": 11, \"wait\": 8}}, {}], \"waits\": [{\"rank\": 0, "
+                                  "\"seconds\": 8, \"on\": 1}]}"),
+                    "waited 80%"));
     wait = "\"waits\": [{\"rank\": 1, \"seconds\": 1.99, \"on\": 0}]";
     CU_ASSERT_PTR_NULL(ranks("wait", "busy", even, wait));
 }

@@ -37,6 +37,7 @@ static void test_amounts(void)
     CU_ASSERT_STRING_EQUAL(mr_amount_share(0.0123).text, "1.2%");
     CU_ASSERT_STRING_EQUAL(mr_amount_share(0.0001).text, "<0.1%");
     CU_ASSERT_STRING_EQUAL(mr_amount_times(2.12).text, "2.1");
+    CU_ASSERT_STRING_EQUAL(mr_amount_times(0.0278).text, "0.028");
     CU_ASSERT_STRING_EQUAL(mr_amount_size(65536).text, "64K");
     CU_ASSERT_STRING_EQUAL(mr_amount_size(1).text, "1K");
     CU_ASSERT_STRING_EQUAL(mr_amount_size(8.0 * (1 << 30)).text, "8G");

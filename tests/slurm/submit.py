@@ -9,10 +9,11 @@ import random
 import re
 import signal
 import subprocess
+import sys
 import time
-import unittest
 from pathlib import Path
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import drive
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "slurm"

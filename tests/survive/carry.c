@@ -157,7 +157,7 @@ static mr_status round_once(carried *c)
     for (size_t i = 0; i < WHOLE; i++)
         c->whole[i] = mix(c->whole[i], number + i);
     for (uint64_t i = 0; i < c->count; i++)
-        c->spread[i] = mix(c->spread[i], c->begin + i + c->whole[i % WHOLE]);
+        c->spread[i] = mix(c->spread[i], c->begin + i + c->whole[(c->begin + i) % WHOLE]);
     MR_TRY(advance_set(c));
     MR_TRY(advance_array(c));
     if (c->round % 4 == 3)

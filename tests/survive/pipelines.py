@@ -32,7 +32,7 @@ class Pipelines(again.Survivor):
         self.assertLess(again.counters(runs[-1])["worked"], plain["worked"], runs[-1].err)
 
     def test_command_without_a_state(self):
-        self.survives(3, self.flow("--forgetful", "sed s/a/b/"), "a.txt", 3, 20)
+        self.survives(3, [*self.flow("--forgetful", "sed s/a/b/"), "--naps", 50], "a.txt", 4, 9)
 
     def test_command_with_a_state(self):
         """It can't be saved in the middle: such a pipeline begins again, and comes to its end."""

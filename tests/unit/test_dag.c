@@ -167,7 +167,7 @@ static mr_status wait_until(void *context, bool (*ready)(void *), void *of)
     return MR_OK;
 }
 
-static const mr_dag_runner runner = {submit, release, cancel, what, wait_until, 2};
+static const mr_dag_runner runner = {submit, release, cancel, what, wait_until, 2, NULL};
 
 static mr_dag *make(bench *b, bool eager)
 {
@@ -762,7 +762,7 @@ static void *hand(void *context)
 static void test_threads(void)
 {
     static shop s = {.lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER};
-    const mr_dag_runner threads = {shop_submit, shop_release, cancel, what, shop_wait, HANDS};
+    const mr_dag_runner threads = {shop_submit, shop_release, cancel, what, shop_wait, HANDS, NULL};
     pthread_t thread[HANDS];
     uint64_t random = 3, added = 0;
     for (int i = 0; i < HANDS; i++)
