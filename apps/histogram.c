@@ -15,13 +15,11 @@ static mr_status map(mr_out *out, mr_block *block)
     for (mr_bytes word; mr_block_next_word(block, &word);) {
         int64_t value;
         if (!mr_bytes_to_i64(word, &value))
-            return mr_out_fail(out, MR_BAD_INPUT, "not an integer: '%.*s'", (int)word.size,
-                               word.data);
+            return mr_out_bad(out, "not an integer: '%.*s'", (int)word.size, word.data);
         if (value < s->min || value > s->max) {
             if (!s->clip)
-                return mr_out_fail(out, MR_BAD_INPUT,
-                                   "out of range: %lld (widen --min and --max, or pass --clip)",
-                                   (long long)value);
+                return mr_out_bad(out, "out of range: %lld (widen --min and --max, or pass --clip)",
+                                  (long long)value);
             mr_out_count(out, "clipped", 1);
             value = value < s->min ? s->min : s->max;
         }

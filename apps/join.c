@@ -114,12 +114,15 @@ static bool cut_columns(const side *s, mr_bytes line, char *room, parts *p)
 static mr_status cut_block(mr_out *out, mr_block *block, side *s, char *room)
 {
     int64_t widest = 0;
+    mr_status status = MR_OK;
     for (mr_bytes line; mr_block_next_line(block, &line);) {
         parts p;
         line = mr_bytes_chomp(line);
-        if (!(s->count == 1 ? cut_at_column : cut_columns)(s, line, room, &p))
-            return mr_out_fail(out, MR_BAD_INPUT, "no column %u (see --%s-key, --delimiter)",
-                               s->last + 1, s->name);
+        if (!(s->count == 1 ? cut_at_column : cut_columns)(s, line, room, &p)) {
+            status =
+                mr_out_bad(out, "no column %u (see --%s-key, --delimiter)", s->last + 1, s->name);
+            break;
+        }
         if (p.columns > widest)
             widest = p.columns;
         MR_TRY(mr_out_pair(out, p.key, p.rest));
@@ -127,7 +130,7 @@ static mr_status cut_block(mr_out *out, mr_block *block, side *s, char *room)
     int64_t before = s->widest;
     while (before < widest && !atomic_compare_exchange_weak(&s->widest, &before, widest))
         ;
-    return MR_OK;
+    return status;
 }
 
 static mr_status cut_lines(mr_out *out, mr_block *block)

@@ -218,13 +218,30 @@ static mr_status look_at_rest(fit *f)
     return MR_OK;
 }
 
-static mr_status refine(fit *f)
+static mr_status refine_slopes(fit *f)
 {
     double change = 1;
-    for (int pass = 0; pass < PASSES && change > ENOUGH; pass++) {
+    int pass = 0;
+    mr_loop *loop;
+    MR_TRY(mr_loop_begin(f->t.job, "refine", &loop));
+    mr_loop_value(loop, "pass", &pass, sizeof pass);
+    mr_loop_value(loop, "change", &change, sizeof change);
+    mr_loop_value(loop, "rest", &f->rest, sizeof f->rest);
+    mr_loop_value(loop, "mean_left", &f->mean_left, sizeof f->mean_left);
+    mr_loop_whole(loop, "slopes", f->slopes, f->features * sizeof *f->slopes);
+    MR_TRY(mr_loop_load(loop, NULL));
+    while (pass < PASSES && change > ENOUGH) {
         MR_TRY(look_at_rest(f));
         change = correct(f);
+        pass++;
+        MR_TRY(mr_loop_round(loop));
     }
+    return mr_loop_end(&loop);
+}
+
+static mr_status refine(fit *f)
+{
+    MR_TRY(refine_slopes(f));
     f->rest = fmax(f->rest, 0);
     f->intercept = f->shifts[f->target] + f->mean_left;
     for (uint64_t j = 0; j < f->features; j++)

@@ -108,8 +108,8 @@ static mr_status add_line(mr_out *out, mr_bytes line)
         tenths = tenths * 10 + (at[i] - '0');
     }
     if (!right)
-        return mr_out_fail(out, MR_BAD_INPUT, "not a line 'station;-12.3': '%.*s'",
-                           line.size < 80 ? (int)line.size : 80, line.data);
+        return mr_out_bad(out, "not a line 'station;-12.3': '%.*s'",
+                          line.size < 80 ? (int)line.size : 80, line.data);
     return add(out, mr_bytes_between(line.data, semicolon), negative ? -tenths : tenths);
 }
 

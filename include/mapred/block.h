@@ -2,7 +2,8 @@
  * mapred/block.h: what a kernel is called with: many whole records, one after the other in memory.
  *
  * The iterators are inline: reading a block record by record costs no call a record. They keep
- * `record`, the start of the current one, so that an error can name its place in the file.
+ * `record`, the start of the current one, so that an error can name its place in the file, and so
+ * that a bad record can be left out: see mr_out_bad. Loops of another kind set it themselves.
  */
 #ifndef MAPRED_BLOCK_H
 #define MAPRED_BLOCK_H

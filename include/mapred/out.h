@@ -301,6 +301,16 @@ MR_API void mr_out_count(mr_out *out, const char *counter, int64_t value);
 MR_API mr_status mr_out_fail(mr_out *out, mr_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/*
+ * Local. Says that the current record of the block (block->record) is bad, and why; returns
+ * MR_BAD_RECORD, for `return mr_out_bad(...)`. With --skip-bad the record is set aside and the
+ * kernel is called again with the rest of the block; else the job ends with MR_BAD_INPUT. What the
+ * kernel has put so far stays: decide before anything of the record is put, and put what was held
+ * back of the records before it.
+ */
+MR_API mr_status mr_out_bad(mr_out *out, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 #ifdef __cplusplus
 }
 #endif

@@ -48,6 +48,8 @@ typedef struct mr_settings {
     bool verbose;
     int argument_count;     /* of the command line: the app's name and what stands behind it */
     char *const *arguments; /* NULL: there was none */
+    bool replay; /* of all splits only the one numbered `replay_block` is mapped */
+    uint64_t replay_block;
 } mr_settings;
 
 #endif

@@ -53,6 +53,21 @@ const mr_command mr_commands[] = {
      "  --print                 write the script to stdout and do no more\n"
      "The job keeps checkpoints, beside its output or where --checkpoint says.\n",
      mr_command_submit, false},
+    {"retry", "[OPTIONS] -- mpirun ... mapred APP ... --checkpoint DIR ...",
+     "run a job, and start it again when it is killed or crashes",
+     "  --limit N         starts after the first one; a record that is dropped begins a new\n"
+     "                    count (default: 5)\n"
+     "  --skip-bad N      drop up to N records that crash the app twice (default: the job's own)\n"
+     "  --wait SECONDS    before the second start; twice that before the next (default: 1)\n"
+     "  --from-start      the job has no --checkpoint: each start does all of the work again\n"
+     "Each start but the first has --resume. It gives up when two starts in a row got nowhere.\n",
+     mr_command_retry, false},
+    {"replay", "CHECKPOINT_OR_REPORT --block K [--block-size SIZE]",
+     "run one block of a job again, alone, for a debugger",
+     "The block's number is in the line that tells of a crash, and in the report. The command is\n"
+     "the one that made the folder of checkpoints, or the report. What is put for the block goes\n"
+     "to standard output: rows, or pairs. gdb --args mapred replay DIR --block K\n",
+     mr_command_replay, false},
     {"doctor", "", "look this installation and machine over", "", mr_command_doctor, false},
     {"report", "FILE.json [-o PAGE.html]", "make a page to look at of what --report wrote",
      "  -o PAGE.html  where it goes; default: standard output\n"

@@ -4,6 +4,7 @@
 #ifndef MR_CLI_COMMAND_H
 #define MR_CLI_COMMAND_H
 
+#include "base/settings.h"
 #include "plugin/load.h"
 #include "plugin/places.h"
 
@@ -46,6 +47,8 @@ mr_status mr_command_new(mr_call *call, mr_error *error);
 mr_status mr_command_build(mr_call *call, mr_error *error);
 mr_status mr_command_submit(mr_call *call, mr_error *error);
 mr_status mr_command_doctor(mr_call *call, mr_error *error);
+mr_status mr_command_replay(mr_call *call, mr_error *error);
+mr_status mr_command_retry(mr_call *call, mr_error *error);
 mr_status mr_command_report(mr_call *call, mr_error *error);
 
 /*
@@ -60,6 +63,12 @@ void mr_call_patience(char **arguments);
 
 /* Whether a text is --help or -h. */
 bool mr_is_help(const char *text);
+
+/* Runs an app, on all ranks: `call` holds its name and what stands behind it. `change` may alter
+ * what was asked for; NULL: nothing is. */
+typedef void mr_settings_change(mr_settings *settings, const void *context);
+mr_status mr_call_run(mr_call *call, mr_settings_change *change, const void *context,
+                      mr_error *error);
 
 /* Pages of help. */
 void mr_help_main(FILE *out);

@@ -73,7 +73,8 @@ static mr_status answer(const mr_call *call, bool *answered, mr_error *error)
     return status;
 }
 
-static mr_status run_on_ranks(const mr_call *call, mr_comm *comm, bool dry_run, mr_error *error)
+static mr_status run_on_ranks(const mr_call *call, mr_comm *comm, mr_settings_change *change,
+                              const void *context, mr_error *error)
 {
     ready_app ready = {.plugin = NULL};
     mr_app_open(&ready.plugin, call, call->arguments[0], error);
@@ -84,8 +85,8 @@ static mr_status run_on_ranks(const mr_call *call, mr_comm *comm, bool dry_run, 
     status = mr_comm_agree(comm, error);
     if (status != MR_OK)
         goto out;
-    if (dry_run)
-        ready.request.settings.dry_run = true;
+    if (change)
+        change(&ready.request.settings, context);
     ready.request.settings.argument_count = call->count;
     ready.request.settings.arguments = call->arguments;
     status = mr_run_main(comm, mr_plugin_app(ready.plugin), ready.state, &ready.request.settings,
@@ -121,7 +122,8 @@ static void meet(mr_comm *comm)
     free(all);
 }
 
-static mr_status run(mr_call *call, bool dry_run, mr_error *error)
+mr_status mr_call_run(mr_call *call, mr_settings_change *change, const void *context,
+                      mr_error *error)
 {
     bool answered = false;
     mr_comm *comm = NULL;
@@ -132,16 +134,14 @@ static mr_status run(mr_call *call, bool dry_run, mr_error *error)
     if (answered)
         return MR_OK;
     call->is_started = true;
-    if (!dry_run)
-        start_guard(call);
+    start_guard(call);
     mr_signals_install();
     mr_status status = mr_comm_start(&comm, error);
     call->has_met = comm != NULL;
     if (status == MR_OK) {
         call->rank = mr_comm_rank(comm);
-        if (!dry_run)
-            meet(comm);
-        status = run_on_ranks(call, comm, dry_run, error);
+        meet(comm);
+        status = run_on_ranks(call, comm, change, context, error);
     }
     mr_call_tell(call, error);
     if (status != MR_OK)
@@ -153,10 +153,16 @@ static mr_status run(mr_call *call, bool dry_run, mr_error *error)
 
 mr_status mr_command_run(mr_call *call, mr_error *error)
 {
-    return run(call, false, error);
+    return mr_call_run(call, NULL, NULL, error);
+}
+
+static void only_plan(mr_settings *settings, const void *context)
+{
+    (void)context;
+    settings->dry_run = true;
 }
 
 mr_status mr_command_plan(mr_call *call, mr_error *error)
 {
-    return run(call, true, error);
+    return mr_call_run(call, only_plan, NULL, error);
 }

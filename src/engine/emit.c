@@ -224,6 +224,16 @@ void mr_out_count(mr_out *out, const char *counter, int64_t value)
     mr_counter_add(self->counters, &self->counter_count, counter, value);
 }
 
+mr_status mr_out_bad(mr_out *out, const char *format, ...)
+{
+    mr_out_self *self = self_of(out);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(self->reason, sizeof self->reason, format, arguments);
+    va_end(arguments);
+    return MR_BAD_RECORD;
+}
+
 mr_status mr_out_fail(mr_out *out, mr_status status, const char *format, ...)
 {
     mr_out_self *self = self_of(out);

@@ -125,8 +125,11 @@ mr_status mr_feed_end(mr_worker *worker, mr_status status)
     mr_worker_took(worker, now - worker->began);
     worker->calls++;
     mr_flight_kernel_end();
+    if (status == MR_BAD_RECORD) /* there is no record of the input that could be set aside */
+        status = MR_BAD_INPUT;
     if (status != MR_OK && self->error.code == MR_OK)
-        mr_out_fail(&self->out, status, "kernel failed: %s", worker->feed->app->name);
+        mr_out_fail(&self->out, status, "%s: %s", *self->reason ? self->reason : "kernel failed",
+                    worker->feed->app->name);
     mr_out_end_block(self);
     if (self->error.code == MR_OK && worker->feed->relieve)
         return worker->feed->relieve(worker);

@@ -11,6 +11,7 @@
 #include "base/slurm.h"
 #include "base/span.h"
 #include "comm/post.h"
+#include "engine/bad.h"
 #include "engine/dense.h"
 #include "engine/seeing.h"
 #include "observe/crash.h"
@@ -213,6 +214,7 @@ mr_status mr_job_begin(mr_job *job)
     /* What these tell is also told by the call that failed. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
+    mr_bad_begin(job);
     mr_job_watch(job);
     MR_TRY(take_share(job));
     MR_TRY(set_up(job));
@@ -230,6 +232,7 @@ static void end_job(mr_job *job)
     if (job->free_arrays)
         job->free_arrays(job);
     mr_commit_abandon(&job->commit);
+    mr_bad_end(job);
     mr_store_destroy(&job->store);
     mr_dense_destroy(&job->dense);
     mr_plan_destroy(&job->plan);

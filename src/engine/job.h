@@ -77,6 +77,7 @@ struct mr_job {
     bool steps_are_plain;             /* their kernels do more than make a set: none is saved */
     struct mr_loop *loops;            /* of the driver; the one begun last */
     double unsaved;                   /* seconds of pieces that were not worth it */
+    struct mr_bad *bad;               /* records set aside */
     atomic_int saves; /* pieces under way that save what they have before a stop, and see to it */
 };
 

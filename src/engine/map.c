@@ -6,6 +6,8 @@
 #include "engine/map.h"
 
 #include "base/flight.h"
+#include "engine/bad.h"
+#include "engine/rest.h"
 #include "engine/step.h"
 #include "input/grid.h"
 
@@ -35,33 +37,123 @@ static map_state *state_of(const mr_worker *w)
 typedef struct readers {
     mr_reader *bytes;
     mr_gridder *rows; /* NULL: not wanted */
+    mr_grid part;     /* the rows of a block that is left of another one */
+    mr_worker *worker;
+    uint64_t file_index; /* of the lines that are made rows */
 } readers;
+
+static readers *readers_of(const mr_worker *w)
+{
+    return w->own;
+}
 
 static mr_reader *reader_of(const mr_worker *w)
 {
-    return ((const readers *)w->own)->bytes;
+    return readers_of(w)->bytes;
 }
 
 static mr_gridder *gridder_of(const mr_worker *w)
 {
-    return ((const readers *)w->own)->rows;
+    return readers_of(w)->rows;
 }
 
-static mr_status run_kernel(mr_worker *w)
+/* Puts the record that the kernel was at on the list. */
+static mr_status set_aside(mr_worker *w)
 {
-    mr_feed_begin(w, w->block);
-    mr_status status = mr_feed_end(w, state_of(w)->kernel(&w->self->out, w->block));
-    w->block->data = NULL;
+    const mr_block *block = w->block;
+    mr_out_self *self = w->self;
+    mr_status status = mr_bad_add(w->feed->job, block->file, block->file_index,
+                                  mr_block_offset_of(block, block->record),
+                                  block->grid && !block->grid->places, self->reason, &self->error);
+    self->reason[0] = '\0';
     return status;
 }
 
-/* A block of bytes, or the rows that they are. */
-static mr_status run_block(mr_worker *w)
+/* Calls the kernel, and again with the rest of the block behind each record that it says is bad. */
+static mr_status run_kernel(mr_worker *w)
 {
-    if (!gridder_of(w))
+    mr_block *block = w->block;
+    bool is_bad;
+    do {
+        mr_feed_begin(w, block);
+        mr_status status = state_of(w)->kernel(&w->self->out, block);
+        is_bad = status == MR_BAD_RECORD && w->self->error.code == MR_OK;
+        if (block->record < block->data || block->record > block->end)
+            block->record = block->data;
+        if (is_bad)
+            status = set_aside(w);
+        MR_TRY(mr_feed_end(w, status));
+        const char *next = mr_rest_next(block, state_of(w)->records.kind, block->record);
+        is_bad = is_bad && next < block->end;
+        if (is_bad)
+            mr_rest_cut(block, &readers_of(w)->part, next, block->end);
+    } while (is_bad);
+    block->data = NULL;
+    return MR_OK;
+}
+
+/* A line that is no row, as the reader says. */
+static mr_status set_line_aside(void *self, const char *path, uint64_t place, const char *reason)
+{
+    const readers *own = self;
+    return mr_bad_add(own->worker->feed->job, path, own->file_index, place, false, reason,
+                      &own->worker->error);
+}
+
+/* A block of bytes, or of rows; or bytes that become rows. */
+static mr_status run_whole(mr_worker *w)
+{
+    if (!gridder_of(w) || w->block->grid)
         return run_kernel(w);
+    readers_of(w)->file_index = w->block->file_index;
     MR_TRY(mr_gridder_parse(gridder_of(w), w->block, &w->error));
     return w->block->grid ? run_kernel(w) : MR_OK;
+}
+
+/* Leaves out a record that killed a kernel. */
+static mr_status leave_out(mr_worker *w, const mr_block *block, const char *record,
+                           const char *next, const mr_skip *skip)
+{
+    mr_job *job = w->feed->job;
+    MR_TRY(mr_bad_record_keep(job->settings->checkpoint, block->file_index, skip->offset,
+                              mr_bytes_between(record, next), &w->error));
+    return mr_bad_add(job, block->file, block->file_index, skip->offset,
+                      block->grid && !block->grid->places, skip->reason, &w->error);
+}
+
+static mr_status run_cut(mr_worker *w, const mr_block *whole, const char *from, const char *to)
+{
+    char hidden[MR_BLOCK_PADDING];
+    if (from == to)
+        return MR_OK;
+    *w->block = *whole;
+    mr_rest_cut(w->block, &readers_of(w)->part, from, to);
+    const mr_block part = *w->block;
+    mr_rest_cover(&part, hidden);
+    mr_status status = run_whole(w);
+    mr_rest_uncover(&part, hidden);
+    return status;
+}
+
+/* A block, but for the records that are on the skip list: what is between them. */
+static mr_status run_block(mr_worker *w)
+{
+    const mr_bad *bad = w->feed->job->bad;
+    const mr_input kind = state_of(w)->records.kind;
+    const mr_block whole = *w->block;
+    const char *from = whole.data;
+    for (size_t i = 0; i < bad->skip_count; i++) {
+        const mr_skip *skip = &bad->skips[i];
+        const char *record =
+            strcmp(skip->file, whole.file) == 0 ? mr_rest_find(&whole, kind, skip->offset) : NULL;
+        if (!record || record < from)
+            continue;
+        const char *next = mr_rest_next(&whole, kind, record);
+        MR_TRY(run_cut(w, &whole, from, record));
+        MR_TRY(leave_out(w, &whole, record, next, skip));
+        from = next;
+    }
+    return from == whole.data ? run_whole(w) : run_cut(w, &whole, from, whole.end);
 }
 
 /* The piece of a dataset that the reader has met. */
@@ -70,7 +162,7 @@ static mr_status run_piece(mr_worker *w, size_t file)
     uint64_t begin, end;
     mr_reader_piece(reader_of(w), &begin, &end);
     MR_TRY(mr_gridder_read(gridder_of(w), file, begin, end, w->block, &w->error));
-    return w->block->grid ? run_kernel(w) : MR_OK;
+    return w->block->grid ? run_block(w) : MR_OK;
 }
 
 /* The number that a block goes by: of the split that its first byte is in, or that its stream is
@@ -189,7 +281,7 @@ static mr_status run_pipes(mr_worker *w)
 {
     const mr_plan *plan = state_of(w)->plan;
     mr_stream *stream;
-    if (!w->main || mr_comm_rank(w->feed->job->comm) != 0)
+    if (!w->main || mr_comm_rank(w->feed->job->comm) != 0 || w->feed->job->settings->replay)
         return MR_OK;
     for (size_t file = 0; plan->streams > 0 && file < plan->count; file++) {
         if (plan->files[file].kind != MR_FILE_STREAM)
@@ -207,8 +299,12 @@ static mr_status open_reader(mr_worker *w)
     if (!own)
         return mr_error_set(&w->error, MR_NO_MEMORY, "out of memory: making a reader");
     MR_TRY(mr_reader_create(&own->bytes, map->plan, map->records, &w->error));
-    if (map->plan->sheet)
+    own->worker = w;
+    if (map->plan->sheet) {
         MR_TRY(mr_gridder_create(&own->rows, map->plan, &w->error));
+        if (w->feed->job->settings->skip_bad > 0)
+            mr_gridder_refuse(own->rows, set_line_aside, own);
+    }
     return run_pipes(w);
 }
 
@@ -225,6 +321,21 @@ static void close_reader(mr_worker *w)
     mr_gridder_destroy(&own->rows);
     mr_reader_destroy(&own->bytes);
     free(own);
+}
+
+/* A block alone, where only that one is wanted: it is rank 0 that has it. */
+static mr_status limit_to_replay(mr_feed *feed, const mr_plan *plan)
+{
+    const mr_settings *settings = feed->job->settings;
+    unsigned long long block = settings->replay_block;
+    if (!settings->replay)
+        return MR_OK;
+    if (block >= plan->splits)
+        return mr_error_set(feed->job->error, MR_USAGE,
+                            "no such block: %llu: the input has %llu of them, from 0 on", block,
+                            (unsigned long long)plan->splits);
+    feed->share = (mr_range){block, block + 1};
+    return MR_OK;
 }
 
 /* How far one stream was read. */
@@ -303,7 +414,11 @@ mr_status mr_map_input(mr_feed *feed, const mr_plan *plan, mr_records records,
         if (step->resumed)
             take_up_streams(&map, step);
     }
-    mr_status status = mr_feed_run(feed);
+    mr_status status = mr_bad_open(feed->job);
+    if (status == MR_OK)
+        status = limit_to_replay(feed, plan);
+    if (status == MR_OK)
+        status = mr_bad_settle(feed->job, mr_feed_run(feed));
     if (step)
         step->map = NULL;
     for (size_t i = 0; i < map.streams.count; i++)

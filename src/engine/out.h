@@ -12,6 +12,7 @@
 #include <mapred/app.h>
 
 #define MR_OUT_COUNTERS 32
+#define MR_BAD_REASON   256 /* bytes of what is said about a bad record */
 
 typedef struct mr_out_counter {
     const char *name;
@@ -47,6 +48,7 @@ typedef struct mr_out_self {
     mr_out_counter counters[MR_OUT_COUNTERS];
     int counter_count;
     mr_error error;
+    char reason[MR_BAD_REASON]; /* of the last bad record; empty: none was given */
     /* Pairs: see put.c. */
     void *context;
     struct mr_emitter *emitter;  /* NULL: no set is being made */

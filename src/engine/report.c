@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/span.h"
+#include "engine/bad.h"
 #include "engine/seeing.h"
 #include "observe/note.h"
 #include "observe/summary.h"
@@ -68,6 +69,7 @@ static void tell(const mr_job *job, const mr_rank_report *ranks, const mr_sight 
     if (plan && inputs.files == 0)
         inputs = (mr_inputs){plan->count, mr_plan_bytes(plan), plan->splits, plan->block};
     mr_counter counters[MR_JOB_COUNTERS];
+    char *command = mr_job_command(job);
     for (int i = 0; i < job->counter_count; i++)
         counters[i] = (mr_counter){job->counters[i].name, job->counters[i].value};
     mr_job_report report = {
@@ -89,12 +91,15 @@ static void tell(const mr_job *job, const mr_rank_report *ranks, const mr_sight 
         .hot_count = job->hot_count,
         .parts = job->parts,
         .part_count = job->part_count,
+        .bad_count = job->bad->known,
+        .command = command,
         .seen = seen,
     };
     if (job->settings->verbose)
         explain(job, &report);
     if (job->settings->report)
         mr_report_write(job->settings->report, &report, job->error);
+    free(command);
 }
 
 /* What one thread would have to do as well. Where there are more threads than cores, they take
@@ -149,6 +154,7 @@ mr_status mr_job_tell(mr_job *job)
     if (!mr_job_is_told(job))
         return MR_OK;
     measure_rank(job);
+    mr_bad_tell(job);
     mr_status status = gather_numbers(job, &names, &ranks);
     if (status == MR_OK)
         status = mr_job_seen(job, ranks, &seen);

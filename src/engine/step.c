@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/span.h"
+#include "engine/bad.h"
 #include "engine/feed.h"
 #include "engine/map.h"
 
@@ -83,6 +84,25 @@ static mr_status load_counters(mr_step *step)
     return MR_OK;
 }
 
+/* Local. Records set aside in that part; each entry on one rank. */
+static mr_status load_bad(mr_step *step)
+{
+    char name[MR_STEP_NAME];
+    mr_job *job = step->job;
+    mr_step_name(step, "bad", name);
+    size_t ranks = (size_t)mr_comm_size(job->comm);
+    for (size_t i = (size_t)mr_comm_rank(job->comm); i < mr_keep_count(job->keep, name);
+         i += ranks) {
+        void *bytes;
+        const mr_keep_entry *entry = mr_keep_entry_at(job->keep, name, i);
+        MR_TRY(mr_keep_load(job->keep, entry, &bytes, job->error));
+        mr_status status = mr_bad_unpack(job, mr_bytes_at(bytes, entry->size));
+        free(bytes);
+        MR_TRY(status);
+    }
+    return MR_OK;
+}
+
 mr_status mr_step_begin(mr_step *step, mr_job *job, uint64_t unit)
 {
     *step = (mr_step){.unit = unit, .start = mr_clock_now()};
@@ -93,8 +113,8 @@ mr_status mr_step_begin(mr_step *step, mr_job *job, uint64_t unit)
     snprintf(step->prefix, sizeof step->prefix, "step/%" PRIu64 "/", number);
     memcpy(step->before, job->counters, sizeof step->before);
     step->before_count = job->counter_count;
-    if (load_left(step) == MR_OK)
-        load_counters(step);
+    if (load_left(step) == MR_OK && load_counters(step) == MR_OK)
+        load_bad(step);
     return mr_job_agree(job);
 }
 
@@ -180,6 +200,19 @@ static mr_status put_counters(const mr_step *step)
     return status;
 }
 
+static mr_status put_bad(const mr_step *step)
+{
+    char name[MR_STEP_NAME];
+    mr_job *job = step->job;
+    mr_text text = {0};
+    mr_step_name(step, "bad", name);
+    mr_status status = mr_bad_pack(job, &text);
+    if (status == MR_OK && text.size > 0)
+        status = mr_keep_put(job->keep, name, text.data, text.size, job->error);
+    mr_text_free(&text);
+    return status;
+}
+
 /* Local, the same on all ranks: all that this rank has of the step. */
 static mr_status put(mr_step *step, const mr_feed *feed)
 {
@@ -189,6 +222,7 @@ static mr_status put(mr_step *step, const mr_feed *feed)
     mr_keep_drop(job->keep, name);
     MR_TRY(put_left(step, feed));
     MR_TRY(put_counters(step));
+    MR_TRY(put_bad(step));
     if (step->map)
         MR_TRY(mr_map_save(step));
     if (step->pairs) {

@@ -114,8 +114,17 @@ static mr_status look(reader *r, mr_edge_line *line, mr_line *found, const char 
         return MR_OK;
     block->record = block->at;
     size_t size = (size_t)(stop - block->at);
-    return mr_out_fail(r->out, MR_BAD_INPUT, "%s: '%.*s'", wrong, size < 80 ? (int)size : 80,
-                       block->at);
+    return mr_out_bad(r->out, "%s: '%.*s'", wrong, size < 80 ? (int)size : 80, block->at);
+}
+
+/* The same, but what stands before a wrong line is put first: it stays. */
+static mr_status look_and_put(reader *r, mr_chunk_kind kind, mr_edge_line *line, mr_line *found,
+                              const char **next)
+{
+    mr_status status = look(r, line, found, next);
+    if (status != MR_OK)
+        MR_TRY(flush(r, kind));
+    return status;
 }
 
 /* A weight that is the first double of the block makes all that follow doubles. */
@@ -163,7 +172,7 @@ static mr_status read_small(reader *r)
             MR_TRY(flush(r, MR_CHUNK_SMALL));
         if (block->at == block->end)
             break;
-        MR_TRY(look(r, &line, &found, &next));
+        MR_TRY(look_and_put(r, MR_CHUNK_SMALL, &line, &found, &next));
         if (found == MR_LINE_EDGE) {
             if (!is_small(&line.from) || !is_small(&line.to))
                 break;
@@ -195,7 +204,7 @@ static mr_status read_large(reader *r)
         mr_line found;
         const char *next;
         mr_chunk_kind kind = large ? MR_CHUNK_U64 : MR_CHUNK_I64;
-        MR_TRY(look(r, &line, &found, &next));
+        MR_TRY(look_and_put(r, kind, &line, &found, &next));
         if (found == MR_LINE_EDGE) {
             if (!fits(&line.from, &below, &large) || !fits(&line.to, &below, &large))
                 return flush(r, kind);
@@ -221,7 +230,10 @@ static mr_status read_words(reader *r)
         mr_edge_line line;
         mr_line found;
         const char *next;
-        MR_TRY(look(r, &line, &found, &next));
+        mr_status status = look(r, &line, &found, &next);
+        if (status != MR_OK && block->at > start)
+            MR_TRY(put(r, MR_CHUNK_TEXT, start, (size_t)(block->at - start)));
+        MR_TRY(status);
         if (found == MR_LINE_EDGE)
             see_line(&r->seen, &line, r->weighted);
         mr_block_seek(block, next);
@@ -243,13 +255,15 @@ static mr_status read_block(mr_out *out, mr_block *block)
     r.f64 = false;
     r.seen = MR_SEEN_NOTHING;
     r.count = 0;
-    MR_TRY(read_small(&r));
-    MR_TRY(read_large(&r));
-    MR_TRY(read_words(&r));
+    mr_status status = read_small(&r);
+    if (status == MR_OK)
+        status = read_large(&r);
+    if (status == MR_OK)
+        status = read_words(&r);
     pthread_mutex_lock(&shared->lock);
     mr_seen_merge(&shared->seen, &r.seen);
     pthread_mutex_unlock(&shared->lock);
-    return MR_OK;
+    return status;
 }
 
 /* What all ranks have seen. Minima of the complement are maxima. */

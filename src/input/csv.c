@@ -20,7 +20,16 @@ void mr_csv_rows_free(mr_csv_rows *rows)
 {
     mr_memory_free(rows->values, bytes_of(rows, rows->capacity));
     mr_memory_free(rows->places, rows->capacity * sizeof *rows->places);
-    *rows = (mr_csv_rows){.count = 0};
+    *rows = (mr_csv_rows){.refuse = rows->refuse, .context = rows->context};
+}
+
+void mr_csv_rows_drop(mr_csv_rows *rows, size_t row)
+{
+    size_t left = rows->count - row - 1;
+    double *at = rows->values + row * rows->columns;
+    memmove(at, at + rows->columns, left * rows->columns * sizeof *at);
+    memmove(rows->places + row, rows->places + row + 1, left * sizeof *rows->places);
+    rows->count--;
 }
 
 /* Files of one job have the same number of columns, but a first one may be empty. */
@@ -135,6 +144,28 @@ static mr_status read_line(const mr_csv *csv, const place_of *of, mr_bytes line,
     return at ? too_many(csv, of, line.data, error) : MR_OK;
 }
 
+/* What an error says between the place and the advice. */
+static void reason_of(const mr_error *why, char *reason, size_t size)
+{
+    const char *place = strstr(why->text, " at byte "), *from = place ? strstr(place, ": ") : NULL;
+    from = from ? from + 2 : why->text;
+    const char *to = from + strlen(from);
+    for (const char *at = from; (at = strstr(at, ": ")); at++)
+        to = at;
+    snprintf(reason, size, "%.*s", (int)(to - from), from);
+}
+
+/* A line that is no row: left out, or the end. */
+static mr_status refuse_line(mr_csv_rows *rows, const place_of *of, mr_bytes line, mr_error *error)
+{
+    char reason[MR_ERROR_TEXT];
+    if (!rows->refuse || error->code != MR_BAD_INPUT)
+        return error->code;
+    reason_of(error, reason, sizeof reason);
+    error->code = MR_OK;
+    return rows->refuse(rows->context, of->path, place(of, line.data), reason);
+}
+
 mr_status mr_csv_read(const mr_csv *csv, const char *path, mr_bytes text, uint64_t offset,
                       mr_csv_rows *rows, mr_error *error)
 {
@@ -150,8 +181,11 @@ mr_status mr_csv_read(const mr_csv *csv, const char *path, mr_bytes text, uint64
         if (rows->count == rows->capacity || rows->columns != csv->columns)
             MR_TRY(grow(rows, csv->columns, error));
         rows->places[rows->count] = place(&of, line.data);
-        MR_TRY(read_line(csv, &of, line, rows->values + rows->count * csv->columns, error));
-        rows->count++;
+        double *row = rows->values + rows->count * csv->columns;
+        if (read_line(csv, &of, line, row, error) == MR_OK)
+            rows->count++;
+        else
+            MR_TRY(refuse_line(rows, &of, line, error));
     }
     return MR_OK;
 }

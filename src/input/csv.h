@@ -38,6 +38,11 @@ void mr_csv_free(mr_csv **csv);
 /* Whether a sample has enough lines to tell. */
 bool mr_csv_is_enough(mr_bytes sample);
 
+/* What becomes of a line that is no row, and why it is none: MR_OK leaves it out, anything else is
+ * the end, with an error of its own. */
+typedef mr_status mr_row_refuse(void *context, const char *path, uint64_t place,
+                                const char *reason);
+
 /* Rows of csv->columns doubles, and where in the file each begins. Grows as needed, within the
  * budget; all zeros is empty. MR_BLOCK_PADDING bytes behind the last one may be read. */
 typedef struct mr_csv_rows {
@@ -45,12 +50,16 @@ typedef struct mr_csv_rows {
     uint64_t *places;
     size_t count, capacity;
     uint32_t columns;
+    mr_row_refuse *refuse; /* NULL: such a line is MR_BAD_INPUT */
+    void *context;
 } mr_csv_rows;
-void mr_csv_rows_free(mr_csv_rows *rows);
+void mr_csv_rows_free(mr_csv_rows *rows); /* `refuse` stays */
+/* Takes a row out. */
+void mr_csv_rows_drop(mr_csv_rows *rows, size_t row);
 
 /* Replaces what is in `rows` by the rows in `text`, whole lines which begin at byte `offset` of the
  * file: missing cells are NaN, blank lines no rows. A cell that is no number is MR_BAD_INPUT, and
- * so is a line with more cells than the first one. */
+ * so is a line with more cells than the first one, unless rows->refuse leaves the line out. */
 mr_status mr_csv_read(const mr_csv *csv, const char *path, mr_bytes text, uint64_t offset,
                       mr_csv_rows *rows, mr_error *error);
 

@@ -6,6 +6,7 @@
 #include "input/raw.h"
 #include "input/sheet.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct mr_gridder {
@@ -66,6 +67,12 @@ static mr_status reserve(mr_gridder *g, uint64_t size, mr_error *error)
         return MR_NO_MEMORY;
     g->capacity = wanted;
     return MR_OK;
+}
+
+void mr_gridder_refuse(mr_gridder *g, mr_row_refuse *refuse, void *context)
+{
+    g->rows.refuse = refuse;
+    g->rows.context = context;
 }
 
 /* ---- Datasets ---- */
@@ -164,21 +171,37 @@ mr_status mr_gridder_read(mr_gridder *g, size_t file, uint64_t begin, uint64_t e
 
 /* ---- CSV ---- */
 
+static mr_status refuse_row(mr_gridder *g, const char *path, size_t row, mr_error *error)
+{
+    char reason[64];
+    const char *element = mr_element_name(g->grid.element);
+    uint64_t place = g->rows.places[row];
+    snprintf(reason, sizeof reason, "a number in it is no %s", element);
+    mr_csv_rows_drop(&g->rows, row);
+    if (g->rows.refuse)
+        return g->rows.refuse(g->rows.context, path, place, reason);
+    return mr_error_set(error, MR_BAD_INPUT,
+                        "cannot read row: %s at byte %llu: %s, which the app wants: correct it",
+                        path, (unsigned long long)place, reason);
+}
+
+/* The rows as elements that the app wants, into the buffer. */
 static mr_status convert(mr_gridder *g, const mr_csv *csv, const char *path, mr_error *error)
 {
     static const mr_raw doubles = {MR_RAW_FLOAT, sizeof(double), false};
     mr_element element = g->grid.element;
-    size_t count = g->rows.count * csv->columns, size = count * mr_element_size(element);
-    MR_TRY(reserve(g, size, error));
-    memset(g->buffer + size, 0, MR_BLOCK_PADDING);
-    size_t done = mr_raw_convert(doubles, g->rows.values, count, element, g->buffer, 1);
-    if (done == count)
-        return MR_OK;
-    return mr_error_set(error, MR_BAD_INPUT,
-                        "cannot read row: %s at byte %llu: a number in it is no %s, which the app "
-                        "wants: correct it",
-                        path, (unsigned long long)g->rows.places[done / csv->columns],
-                        mr_element_name(element));
+    size_t width = csv->columns * mr_element_size(element);
+    MR_TRY(reserve(g, g->rows.count * width, error));
+    for (size_t row = 0; row < g->rows.count;) {
+        const double *from = g->rows.values + row * csv->columns;
+        size_t count = (g->rows.count - row) * csv->columns;
+        size_t done = mr_raw_convert(doubles, from, count, element, g->buffer + row * width, 1);
+        row += done / csv->columns;
+        if (done < count)
+            MR_TRY(refuse_row(g, path, row, error));
+    }
+    memset(g->buffer + g->rows.count * width, 0, MR_BLOCK_PADDING);
+    return MR_OK;
 }
 
 mr_status mr_gridder_parse(mr_gridder *g, mr_block *block, mr_error *error)
@@ -192,20 +215,20 @@ mr_status mr_gridder_parse(mr_gridder *g, mr_block *block, mr_error *error)
     if (!csv)
         return MR_OK;
     MR_TRY(mr_csv_read(csv, path, text, offset, &g->rows, error));
+    g->grid = (mr_grid){.element = g->plan->element ? g->plan->element : MR_F64};
+    if (g->grid.element != MR_F64)
+        MR_TRY(convert(g, csv, path, error));
     if (g->rows.count == 0)
         return MR_OK;
-    g->grid = (mr_grid){.element = g->plan->element ? g->plan->element : MR_F64,
-                        .axes = 2,
-                        .size = {g->rows.count, csv->columns},
-                        .columns = csv->columns,
-                        .first = g->rows.places[0],
-                        .places = g->rows.places};
-    const char *values = (const char *)g->rows.values;
-    if (g->grid.element != MR_F64) {
-        MR_TRY(convert(g, csv, path, error));
-        values = g->buffer;
-    } else {
+    g->grid.axes = 2;
+    g->grid.size[0] = g->rows.count;
+    g->grid.size[1] = g->grid.columns = csv->columns;
+    g->grid.first = g->rows.places[0];
+    g->grid.places = g->rows.places;
+    const char *values = g->buffer;
+    if (g->grid.element == MR_F64) {
         memset(g->rows.values + g->rows.count * csv->columns, 0, MR_BLOCK_PADDING);
+        values = (const char *)g->rows.values;
     }
     fill_block(g, file, values, block);
     return MR_OK;

@@ -5,6 +5,7 @@
 #ifndef MR_INPUT_GRID_H
 #define MR_INPUT_GRID_H
 
+#include "input/csv.h"
 #include "input/plan.h"
 
 typedef struct mr_gridder mr_gridder;
@@ -21,6 +22,9 @@ void mr_gridder_destroy(mr_gridder **gridder);
 mr_status mr_gridder_read(mr_gridder *gridder, size_t file, uint64_t begin, uint64_t end,
                           mr_block *block, mr_error *error);
 mr_status mr_gridder_parse(mr_gridder *gridder, mr_block *block, mr_error *error);
+
+/* What becomes of lines that are no rows: see mr_csv_rows. */
+void mr_gridder_refuse(mr_gridder *gridder, mr_row_refuse *refuse, void *context);
 
 /* Bytes read from datasets so far. */
 uint64_t mr_gridder_bytes(const mr_gridder *gridder);

@@ -295,6 +295,8 @@ static char *compose(const mr_job_report *report)
     json_t *root = json_object();
     put(root, "mapred", text_of(report->version), &ok);
     put(root, "app", text_of(report->app), &ok);
+    if (report->command)
+        put(root, "command", json_loads(report->command, 0, NULL), &ok);
     put(root, "seconds", real_of(report->seconds), &ok);
     put(root, "phases", phases_of(report, &ok), &ok);
     put(root, "input", input_of(report, &ok), &ok);
@@ -304,6 +306,7 @@ static char *compose(const mr_job_report *report)
     put(root, "memory", memory_of(report, &ok), &ok);
     put(root, "counters", counters_of(report, &ok), &ok);
     put(root, "hot_keys", hot_of(report, &ok), &ok);
+    put(root, "bad_count", count_of(report->bad_count), &ok);
     put_parts(root, report, &ok);
     if (report->seen)
         ok = mr_seen_put(root, report->seen, report->rank_count) && ok;

@@ -72,6 +72,8 @@ typedef struct mr_job_report {
     int hot_count;
     const mr_report_part *parts; /* elements of lists, one list a name */
     int part_count;
+    uint64_t bad_count;  /* records set aside */
+    const char *command; /* JSON: what was started; NULL: nobody knows */
     const mr_sight *seen;
 } mr_job_report;
 

@@ -144,6 +144,19 @@ static mr_status write_reduced(mr_job *job, mr_set *reduced)
     return status;
 }
 
+/* What the kernel has put for one block. */
+static mr_status write_pairs(mr_job *job, mr_set *pairs)
+{
+    mr_write_options how = {.key_name = job->app.key_name, .consume = true};
+    mr_sort_options by = {.by = MR_BY_KEY, .consume = true};
+    mr_set *ordered = NULL;
+    mr_status status = mr_set_sort(pairs, &by, &ordered);
+    if (status == MR_OK)
+        status = mr_set_write(ordered, &how);
+    mr_set_destroy(&ordered);
+    return status;
+}
+
 mr_status mr_sets_run_reduce(mr_job *job)
 {
     const mr_app *app = &job->app;
@@ -158,10 +171,12 @@ mr_status mr_sets_run_reduce(mr_job *job)
                              .consume = true};
     mr_set *mapped = NULL, *reduced = NULL;
     mr_status status = mr_set_from_input(job, &input, app->map, &pairs, &mapped);
-    if (status == MR_OK)
+    if (status == MR_OK && job->settings->replay)
+        status = write_pairs(job, mapped);
+    else if (status == MR_OK)
         status = mr_set_reduce(mapped, app->reduce, &result, &reduced);
     mr_set_destroy(&mapped);
-    if (status == MR_OK)
+    if (status == MR_OK && reduced)
         status = write_reduced(job, reduced);
     mr_set_destroy(&reduced);
     return status;

@@ -325,7 +325,7 @@ void mr_dag_close(mr_dag **closed)
     *closed = NULL;
     if (!dag)
         return;
-    if (dag->eager)
+    if (dag->eager && !dag->is_stuck)
         mr_dag_run(dag, NULL, 0);
     if (dag->is_stuck)
         return;

@@ -212,13 +212,11 @@ static mr_status work(fork_run *run)
     deal(run);
     if (!has_pieces)
         mr_fork_send_done(run);
-    atomic_fetch_add(&run->job->saves, run->keeps);
     while (status == MR_OK && rests) {
         status = work_once(run, &rests);
         if (status == MR_OK && rests)
             status = mr_fork_rest(run);
     }
-    atomic_fetch_sub(&run->job->saves, run->keeps);
     return status;
 }
 
@@ -256,6 +254,21 @@ static mr_status run_all(fork_run *run, mr_bytes task, mr_item *result)
     return mr_fork_tell(run, mr_clock_now() - start);
 }
 
+/* From here to the end a stop is seen to: either all rests, or the result is saved. */
+static mr_status run_and_save(fork_run *run, mr_bytes task, mr_item *result, mr_fork_found *found)
+{
+    atomic_fetch_add(&run->job->saves, run->keeps);
+    mr_crash_thread_begin(0, NULL);
+    mr_status status = run_all(run, task, result);
+    mr_crash_thread_end();
+    if (status == MR_OK && found)
+        status = mr_fork_search_end(run, found);
+    if (status == MR_OK && run->keeps)
+        status = mr_fork_save_result(run, result, found);
+    atomic_fetch_sub(&run->job->saves, run->keeps);
+    return status;
+}
+
 static mr_status open_and_run(mr_job *job, const mr_fork_join *how, mr_bytes task, uint64_t piece,
                               uint64_t hash, mr_item *result, mr_fork_found *found)
 {
@@ -266,13 +279,7 @@ static mr_status open_and_run(mr_job *job, const mr_fork_join *how, mr_bytes tas
     run->keeps = job->keep != NULL;
     run->piece = piece;
     run->hash = hash;
-    mr_crash_thread_begin(0, NULL);
-    mr_status status = run_all(run, task, result);
-    mr_crash_thread_end();
-    if (status == MR_OK && found)
-        status = mr_fork_search_end(run, found);
-    if (status == MR_OK && run->keeps)
-        status = mr_fork_save_result(run, result, found);
+    mr_status status = run_and_save(run, task, result, found);
     return status == MR_OK ? close_run(run) : status;
 }
 

@@ -313,7 +313,7 @@ static mr_status save_still(mr_stage *source, mr_keep_wish wish)
     const uint64_t digest = next ? next->digest : p->digest;
     if (wish == MR_KEEP_SAVE && items == p->saved)
         return MR_OK;
-    mr_pipeline_tell_pause(p, wish);
+    mr_pipeline_tell_pause(p, (int)wish);
     p->saved = items;
     const mr_status status = save_together(p, wish, items, digest);
     if (status != MR_OK)

@@ -4,6 +4,8 @@ import collections
 import json
 import os
 import random
+import signal
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -136,6 +138,16 @@ class Traces(Seeing):
         self.bad(4, "out", ["wordcount", "--trace", "t.json", "-t", 2, "--block", 64, "-o", "/dev/full", "in.txt"], 3)
         spans = self.events(60, 3)
         self.assertGreater(self.seconds(spans, "map"), 0)
+
+
+    def test_interrupted(self):
+        """Once the job has taken more than a pipe holds it is in its map."""
+        job = self.start(["wordcount", "--trace", "t.json", "-o", "out.tsv", "-"], stdin=subprocess.PIPE)
+        job.stdin.write(b"some words\n" * 200000)
+        job.send_signal(signal.SIGINT)
+        job.communicate(timeout=60)
+        self.assertEqual(job.returncode, 130)
+        self.assertEqual(self.visible(), [])
 
 
 class Reports(Seeing):

@@ -23,7 +23,7 @@ FAKE = """#!/bin/bash
 echo "${0##*/} $*" >>calls
 case ${0##*/} in
 sbatch) echo 99; cat >"${MR_KEPT:-/dev/null}" ;;
-scontrol | scancel) ;;
+srun) exit "${MR_SRUN:-0}" ;;
 esac
 """
 FAKE_MPIRUN = """#!/bin/bash
@@ -36,7 +36,7 @@ USUAL = {"SLURM_JOB_ID": "42", "SLURM_ARRAY_TASK_ID": "7"}
 class Scripts(drive.Case):
     def setUp(self):
         super().setUp()
-        for name in ("sbatch", "scontrol", "scancel"):
+        for name in ("sbatch", "scontrol", "scancel", "srun"):
             self.program(name, FAKE)
         self.program("mpirun", FAKE_MPIRUN)
         self.program("mapred", "")
@@ -219,7 +219,16 @@ class Scripts(drive.Case):
         for script, args in self.everywhere():
             for code in (1, 2, 3, 4, 5, 6, 130):
                 self.assertEqual(self.code_of(script, *args, fake=f"exit {code}"), code)
-                self.assertEqual(self.calls(), [])
+                self.assertEqual(self.calls(), self.ANSWER if code == 1 else [])
+
+    ANSWER = ["srun --overlap --mpi=none --ntasks-per-node=1 true"]
+
+    def test_silent_node(self):
+        """mpirun says 1 when it can't start: then nothing of the job was tried."""
+        for script, args in self.everywhere():
+            self.assertEqual(self.code_of(script, *args, fake="exit 1", MR_SRUN="1"), 1)
+            self.assertEqual(self.calls(), self.ANSWER + ["scontrol requeue 42"])
+            self.assertIn("a node does not answer", self.out)
 
     def test_stopped(self):
         for script, args in self.everywhere():

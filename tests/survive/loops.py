@@ -61,6 +61,15 @@ class Loops(again.Survivor):
         plain, runs = self.survives(7, ["heat", "--n", 40, "--steps", 30], "u.npy", 4, 30)
         self.same_counters(plain, runs, ["steps"])
 
+    def test_linreg(self):
+        some = random.Random(8)
+        rows = []
+        for _ in range(3000):
+            x = [some.gauss(0, 1) for _ in range(4)]
+            rows.append(",".join(f"{v:.9f}" for v in (*x, 3 * x[0] - x[2] + some.gauss(0, 0.1))))
+        self.write("table.csv", "a,b,c,d,y\n" + "\n".join(rows) + "\n")
+        self.survives(9, ["linreg", "table.csv", "--target", "y"], "l.tsv", 2, 8)
+
     def test_nothing_is_saved_where_nobody_asked(self):
         self.good([again.plugin("carry"), "--rounds", 5, "-o", "plain.txt"], 2)
         self.assertEqual(self.visible(), ["plain.txt"])

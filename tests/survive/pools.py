@@ -25,7 +25,7 @@ class Pools(stopping.Case):
         for i, what in enumerate(ALL):
             with self.subTest(what=what):
                 send = (stopping.stop_all, self.stop_one)[i % 2]
-                self.stopped(*self.of(what, 300 + i), send=send, slack=8)
+                self.stopped(*self.of(what, 300 + i), send=send, slack=16)
 
     def test_kill(self):
         for what in ("tasks", "map", "graph"):

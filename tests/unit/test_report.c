@@ -118,10 +118,11 @@ static json_t *write_and_read(const char *path, const mr_job_report *report)
 
 static void check_job(const json_t *json)
 {
-    CU_ASSERT_EQUAL(json_object_size(json), 12);
+    CU_ASSERT_EQUAL(json_object_size(json), 13);
     CU_ASSERT_STRING_EQUAL(string(json, "mapred"), "1.2.3");
     CU_ASSERT_STRING_EQUAL(string(json, "app"), "wordcount");
     CU_ASSERT_EQUAL(real(json, "seconds"), 2.5);
+    CU_ASSERT_EQUAL(json_integer_value(json_object_get(json, "bad_count")), 0);
     const json_t *input = json_object_get(json, "input");
     CU_ASSERT_EQUAL(integer(input, "files"), 3);
     CU_ASSERT_EQUAL(integer(input, "bytes"), 1LL << 40);
