@@ -2,8 +2,8 @@
  * global. */
 #include "observe/signals.h"
 
-#include "base/flight.h"
 #include "base/clock.h"
+#include "base/flight.h"
 
 #include <signal.h>
 #include <stdatomic.h>

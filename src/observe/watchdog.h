@@ -12,7 +12,7 @@
 typedef struct mr_watched {
     const mr_flight *flight;
     uint64_t progress;
-    double since; /* it was seen to get on */
+    double since;    /* it was seen to get on */
     bool has_waited; /* since then, as one without work of its own */
     bool is_told, is_blamed;
 } mr_watched;
