@@ -12,7 +12,7 @@
  *
  * Waiting takes seconds at most, or MR_FOREVER; 0 looks once. MR_TIMED_OUT: it did not happen in
  * time, and nothing has changed. MR_FAILED: the job is stopping (an error on some rank, a signal).
- * Who waits for longer than MAPRED_WATCHDOG seconds (environment; 60, 0: never) makes rank 0 print
+ * Who waits for longer than --watchdog seconds (60 if it is not given; 0: never) makes rank 0 print
  * once who holds what and who waits; threads that wait for each other's locks in a circle end the
  * job with that text.
  */

@@ -37,7 +37,8 @@ typedef struct mr_settings {
     bool checkpoint_given;     /* how often: else every 60 seconds */
     bool resume;
     uint64_t skip_bad; /* records */
-    uint64_t watchdog; /* seconds; 0: off */
+    double watchdog;   /* seconds; 0: off */
+    bool watchdog_given;
     uint64_t seed;
     bool dry_run;
     bool bind_keep;

@@ -109,6 +109,8 @@ static void describe_value(const choice *option, char *text, size_t size)
         snprintf(text, size, "a whole number from %" PRIu64 " to %" PRIu64, job->least, job->most);
     else if (job->type == MR_JOB_WHOLE)
         snprintf(text, size, "a whole number from %" PRIu64 " on", job->least);
+    else if (job->type == MR_JOB_REAL)
+        snprintf(text, size, "a number, zero or more");
     else if (job->type == MR_JOB_SIZE)
         snprintf(text, size, "a size such as 64K or 2G");
     else if (job->type == MR_JOB_TEXT)
@@ -128,6 +130,15 @@ static bool store_number(const mr_job_option *job, void *at, const char *text)
     return true;
 }
 
+static bool store_real(double *at, const char *text)
+{
+    double value;
+    if (!mr_value_store(MR_OPTION_F64, &value, text) || !(value >= 0 && value <= 1e9))
+        return false;
+    *at = value;
+    return true;
+}
+
 static bool store_job(const mr_job_option *job, void *at, const char *text)
 {
     unsigned place;
@@ -137,6 +148,8 @@ static bool store_job(const mr_job_option *job, void *at, const char *text)
     case MR_JOB_WHOLE:
     case MR_JOB_SIZE:
         return store_number(job, at, text);
+    case MR_JOB_REAL:
+        return store_real(at, text);
     case MR_JOB_TEXT:
     case MR_JOB_WORD:
         if (!*text || (job->type == MR_JOB_WORD && !mr_value_choice(text, job->value, &place)))
@@ -339,6 +352,7 @@ static mr_status read_all(option_parser *parser, bool reads_config, const char *
     MR_TRY(set_fallbacks(parser));
     request->settings.sort_given = is_given(parser, "sort");
     request->settings.checkpoint_given = is_given(parser, "checkpoint-every");
+    request->settings.watchdog_given = is_given(parser, "watchdog");
     if ((request->settings.resume || request->settings.checkpoint_given) &&
         !request->settings.checkpoint)
         return mr_error_set(

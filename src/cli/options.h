@@ -17,6 +17,7 @@
 typedef enum mr_job_type {
     MR_JOB_FLAG,   /* bool, no value */
     MR_JOB_WHOLE,  /* uint64_t */
+    MR_JOB_REAL,   /* double, zero or more */
     MR_JOB_SIZE,   /* uint64_t, with K, M, G, T */
     MR_JOB_TEXT,   /* const char *, not empty */
     MR_JOB_WORD,   /* const char *, one of those in `value` */

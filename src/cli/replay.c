@@ -101,7 +101,8 @@ static void change(mr_settings *settings, const void *context)
     settings->threads = 1;
     settings->output = settings->report = settings->trace = settings->checkpoint = NULL;
     settings->overwrite = settings->resume = settings->checkpoint_given = false;
-    settings->partitions = settings->watchdog = settings->compress = 0;
+    settings->partitions = settings->compress = 0;
+    settings->watchdog = 0;
     settings->progress = MR_PROGRESS_NEVER;
     settings->no_steal = true;
     settings->argument_count = 0;

@@ -6,9 +6,11 @@
 
 #include "cli/options.h"
 #include "comm/comm.h"
+#include "observe/guard.h"
 #include "observe/signals.h"
 #include "sets/run.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,6 +96,32 @@ out:
     return status;
 }
 
+/* The words of the command line lie in memory one after the other. */
+static void start_guard(const mr_call *call)
+{
+    char *first = program_invocation_name, *last = call->arguments[call->count - 1];
+    const bool in_order = last > first && last - first < 1 << 20;
+    mr_guard_start(call->rank, first, in_order ? (size_t)(last - first) + strlen(last) : 0);
+}
+
+/* The ranks of a node tell each other where their flight records are. */
+static void meet(mr_comm *comm)
+{
+    mr_flight *flight = mr_flight_here();
+    flight->rank = mr_comm_rank(comm);
+    snprintf(flight->host, sizeof flight->host, "%s", mr_comm_host(comm));
+    const mr_flight_peer mine = {flight->rank, flight->process, flight->file};
+    mr_flight_peer *all = calloc((size_t)mr_comm_node_size(comm), sizeof *all);
+    mr_error error = {.code = MR_OK};
+    if (!all)
+        mr_error_set(&error, MR_NO_MEMORY, "%s", "");
+    if (mr_comm_agree(comm, &error) == MR_OK) {
+        mr_comm_node_gather(comm, &mine, sizeof mine, all);
+        mr_guard_meet(all, mr_comm_node_size(comm));
+    }
+    free(all);
+}
+
 mr_status mr_call_run(mr_call *call, mr_settings_change *change, const void *context,
                       mr_error *error)
 {
@@ -106,15 +134,22 @@ mr_status mr_call_run(mr_call *call, mr_settings_change *change, const void *con
     if (answered)
         return MR_OK;
     call->is_started = true;
+    if (!change) /* a plan dies of nothing, and who replays a block looks at it himself */
+        start_guard(call);
     mr_signals_install();
     mr_status status = mr_comm_start(&comm, error);
     call->has_met = comm != NULL;
     if (status == MR_OK) {
         call->rank = mr_comm_rank(comm);
+        if (!change)
+            meet(comm);
         status = run_on_ranks(call, comm, change, context, error);
     }
     mr_call_tell(call, error);
+    if (status != MR_OK)
+        mr_guard_dismiss(); /* whatever ends other ranks now follows from this */
     mr_comm_finish(&comm);
+    mr_guard_end();
     return status;
 }
 

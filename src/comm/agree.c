@@ -2,6 +2,7 @@
  * comm/agree.c: collectives of the control plane: agreement on errors, small broadcasts, scans.
  * What they carry is small; data goes through exchange.c.
  */
+#include "base/flight.h"
 #include "base/clock.h"
 #include "base/span.h"
 #include "comm/post_internal.h"
@@ -15,8 +16,12 @@
 static int first_failed(mr_comm *comm, int mine)
 {
     int failed;
+    mr_flight_progress();
     if (!comm->office) {
+        mr_flight_wait_begin();
         MPI_Allreduce(&mine, &failed, 1, MPI_INT, MPI_MIN, comm->world);
+        mr_flight_wait_end();
+        mr_flight_progress();
         return failed;
     }
     MPI_Request request;

@@ -1,4 +1,5 @@
 /* comm/comm.c: the start and the end of MPI, and who the ranks are. */
+#include "base/flight.h"
 #include "comm/internal.h"
 
 #include "base/slurm.h"
@@ -56,10 +57,9 @@ static void choose_transport(void)
 
 static mr_status find_node(mr_comm *comm, mr_error *error)
 {
-    MPI_Comm node;
-    MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &node);
-    MPI_Comm_rank(node, &comm->node_rank);
-    MPI_Comm_size(node, &comm->node_size);
+    MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &comm->node);
+    MPI_Comm_rank(comm->node, &comm->node_rank);
+    MPI_Comm_size(comm->node, &comm->node_size);
     comm->node_ranks = calloc((size_t)comm->node_size, sizeof *comm->node_ranks);
     comm->counts = calloc(2 * (size_t)comm->size, sizeof *comm->counts);
     comm->sent = calloc((size_t)comm->size, sizeof *comm->sent);
@@ -67,8 +67,7 @@ static mr_status find_node(mr_comm *comm, mr_error *error)
         mr_error_set(error, MR_NO_MEMORY, "out of memory: starting up");
     mr_status status = mr_comm_agree(comm, error);
     if (status == MR_OK)
-        MPI_Allgather(&comm->rank, 1, MPI_INT, comm->node_ranks, 1, MPI_INT, node);
-    MPI_Comm_free(&node);
+        mr_comm_node_gather(comm, &comm->rank, sizeof comm->rank, comm->node_ranks);
     return status;
 }
 
@@ -137,9 +136,13 @@ void mr_comm_finish(mr_comm **comm)
 {
     if (!*comm)
         return;
+    mr_flight_phase("end");
+    mr_flight_wait_begin();
+    MPI_Comm_free(&(*comm)->node);
     MPI_Comm_free(&(*comm)->exchange);
     MPI_Comm_free(&(*comm)->post);
     MPI_Finalize();
+    mr_flight_wait_end();
     free((*comm)->node_ranks);
     free((*comm)->counts);
     free((*comm)->sent);
@@ -175,6 +178,11 @@ const int *mr_comm_node_ranks(const mr_comm *comm)
 const char *mr_comm_host(const mr_comm *comm)
 {
     return comm->host;
+}
+
+void mr_comm_node_gather(mr_comm *comm, const void *bytes, size_t size, void *all)
+{
+    MPI_Allgather(bytes, (int)size, MPI_BYTE, all, (int)size, MPI_BYTE, comm->node);
 }
 
 const uint64_t *mr_comm_sent(const mr_comm *comm)

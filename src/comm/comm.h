@@ -32,6 +32,8 @@ int mr_comm_node_size(const mr_comm *comm);
 /* Which these are, in order: mr_comm_node_size of them. */
 const int *mr_comm_node_ranks(const mr_comm *comm);
 const char *mr_comm_host(const mr_comm *comm);
+/* Collective over the ranks of a node. `size` bytes of each, in their order, for each of them. */
+void mr_comm_node_gather(mr_comm *comm, const void *bytes, size_t size, void *all);
 /* Bytes that this rank has sent to each rank so far, as pages and as pieces of arrays. */
 const uint64_t *mr_comm_sent(const mr_comm *comm);
 

@@ -2,6 +2,7 @@
  */
 #include "comm/exchange.h"
 
+#include "base/flight.h"
 #include "base/span.h"
 #include "comm/internal.h"
 
@@ -122,6 +123,7 @@ mr_page *mr_exchange_arrived(mr_exchange *exchange, mr_error *error)
     page->to = status.MPI_SOURCE;
     exchange->volume.bytes_received += page->size;
     exchange->took = true;
+    mr_flight_progress();
     return page;
 }
 
@@ -131,6 +133,7 @@ bool mr_exchange_end(mr_exchange *exchange)
     collect_sent(exchange);
     if (!exchange->ending && exchange->flying == 0) {
         exchange->ending = true;
+        mr_flight_progress();
         MPI_Ibarrier(exchange->comm->exchange, &exchange->end);
     }
     if (exchange->ending && !exchange->ended) {

@@ -12,6 +12,7 @@ struct mr_comm {
     MPI_Comm post;     /* work stealing and news: its messages never meet the others */
     MPI_Comm exchange; /* pages */
     int rank, size;
+    MPI_Comm node; /* the ranks of this node */
     int node_rank, node_size;
     int *node_ranks;        /* the world ranks of this node, in order */
     uint64_t *sent;         /* bytes of pages to each rank */

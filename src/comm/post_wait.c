@@ -7,6 +7,7 @@
 #include "comm/post_internal.h"
 
 #include "base/clock.h"
+#include "base/flight.h"
 #include "base/span.h"
 
 #include <errno.h>
@@ -123,7 +124,11 @@ static mr_status wait_on(mr_post *post, waiter *w)
 
 static mr_status wait(mr_post *post, waiter *w)
 {
+    mr_flight_wait_begin();
     mr_status status = wait_on(post, w);
+    mr_flight_wait_end();
+    if (status == MR_OK)
+        mr_flight_progress();
     if (w->is_seen)
         mr_span_end(w->before);
     if (w->has_watched)

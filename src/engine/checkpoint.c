@@ -1,6 +1,7 @@
 /* engine/checkpoint.c: from a job to the folder of its checkpoints, and what makes it that job. */
 #include "engine/checkpoint.h"
 
+#include "base/flight.h"
 #include "base/slurm.h"
 #include "observe/note.h"
 #include "observe/signals.h"
@@ -201,7 +202,9 @@ mr_status mr_checkpoint_ask(mr_job *job, mr_keep_wish *wish)
 
 mr_status mr_checkpoint_save(mr_job *job, mr_keep_wish wish)
 {
+    const char *phase = mr_flight_phase("checkpoint");
     MR_TRY(mr_keep_commit(job->keep, job->error));
+    mr_flight_phase(phase);
     job->report.checkpoints++;
     if (wish == MR_KEEP_STOP) {
         mr_signals_hold(0); /* there is no better moment than this one */

@@ -4,6 +4,7 @@
  */
 #include <mapred/driver.h>
 
+#include "base/flight.h"
 #include "base/memory.h"
 #include "comm/post.h"
 #include "comm/vector.h"
@@ -191,7 +192,9 @@ static mr_status agree_on_end(mr_job *job, mr_status status)
 
 mr_status mr_job_drive(mr_job *job)
 {
+    mr_flight_phase("driver");
     mr_status status = job->app.run(job);
+    mr_flight_phase("end of the driver");
     atomic_store(&job->left, true);
     const bool half_written = job->text != NULL;
     mr_text_output_abandon(job);

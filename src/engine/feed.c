@@ -5,6 +5,7 @@
 #include "engine/feed.h"
 
 #include "base/clock.h"
+#include "base/flight.h"
 #include "base/memory.h"
 #include "engine/dense.h"
 #include "engine/map.h"
@@ -107,6 +108,7 @@ void mr_feed_begin(mr_worker *worker, const mr_block *block)
 {
     const mr_span_kind kind = worker->feed->kind;
     mr_out_begin_block(worker->self, block);
+    mr_flight_kernel_begin(block, worker->split);
     worker->began = mr_clock_now();
     worker->before = mr_span_begin_at(kind ? kind : MR_SPAN_MAP, worker->began);
     worker->at = block;
@@ -122,6 +124,7 @@ mr_status mr_feed_end(mr_worker *worker, mr_status status)
     worker->busy += now - worker->began;
     mr_worker_took(worker, now - worker->began);
     worker->calls++;
+    mr_flight_kernel_end();
     if (status == MR_BAD_RECORD) /* there is no record of the input that could be set aside */
         status = MR_BAD_INPUT;
     if (status != MR_OK && self->error.code == MR_OK)
@@ -183,11 +186,14 @@ static mr_status work_on(mr_worker *w)
             continue;
         if (atomic_load(&feed->over))
             break;
+        /* What others have is waited for: nobody is to think that this rank hangs. */
+        mr_flight_wait_begin();
         mr_span_begin(MR_SPAN_WAIT);
         if (w->main)
             look_for_work(feed);
         else
             mr_clock_nap(PAUSE);
+        mr_flight_wait_end();
     }
     return MR_OK;
 }
@@ -281,8 +287,15 @@ static mr_status flush(mr_worker *w)
 
 static void run_worker(mr_feed *feed)
 {
-    mr_worker w = {.feed = feed, .main = omp_get_thread_num() == 0};
-    mr_crash_thread_begin(omp_get_thread_num(), &w.block);
+    mr_worker w = {.feed = feed,
+                   .main = omp_get_thread_num() == 0,
+                   .block = &w.spare,
+                   .split = MR_FLIGHT_NO_NUMBER};
+    mr_flight_thread *place = mr_flight_thread_begin(omp_get_thread_num());
+    if (place)
+        w.block = &place->block;
+    *w.block = (mr_block){.data = NULL};
+    mr_crash_thread_begin(omp_get_thread_num(), w.block);
     mr_span_thread((unsigned)omp_get_thread_num());
     const mr_span_kind before = mr_span_begin(feed->between);
     mr_status status = open_out(&w);
@@ -301,12 +314,16 @@ static void run_worker(mr_feed *feed)
     mr_span_begin(w.main ? MR_SPAN_WAIT : MR_SPAN_NONE);
     if (!w.main)
         atomic_fetch_sub(&feed->at_work, 1);
+    mr_flight_wait_begin();
     while (w.main && atomic_load(&feed->at_work) > 0) {
         serve(feed);
         mr_clock_nap(PAUSE);
     }
+    mr_flight_wait_end();
     mr_span_end(before);
     mr_crash_thread_end();
+    w.block->data = NULL;
+    mr_flight_thread_end();
 }
 
 /* Until all ranks are done and every page has arrived. */
@@ -316,6 +333,7 @@ static void wait_for_others(mr_feed *feed)
     if (feed->error.code != MR_OK)
         mr_steal_stop(feed->stealing);
     bool idle = false, arrived = feed->shuffle == NULL;
+    mr_flight_wait_begin();
     const double since = mr_clock_now();
     const mr_span_kind before = mr_span_begin_at(MR_SPAN_WAIT, since);
     while (!idle || !arrived) {
@@ -328,6 +346,7 @@ static void wait_for_others(mr_feed *feed)
         else if (!idle)
             mr_clock_nap(PAUSE);
     }
+    mr_flight_wait_end();
     const double now = mr_clock_now();
     mr_span_end_at(before, now);
     mr_span_met(now - since);
@@ -379,6 +398,7 @@ static bool stands_still(mr_feed *feed)
 mr_status mr_feed_run(mr_feed *feed)
 {
     mr_job *job = feed->job;
+    const char *before = mr_flight_phase(feed->phase ? feed->phase : "feed");
     pthread_mutex_init(&feed->lock, NULL);
     mr_work_start(&feed->work, feed->share);
     mr_status status = run_round(feed);
@@ -390,5 +410,6 @@ mr_status mr_feed_run(mr_feed *feed)
     job->report.splits_stolen += feed->work.stolen;
     mr_work_end(&feed->work);
     pthread_mutex_destroy(&feed->lock);
+    mr_flight_phase(before);
     return status;
 }

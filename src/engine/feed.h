@@ -38,7 +38,9 @@ typedef struct mr_feed mr_feed;
 typedef struct mr_worker {
     mr_feed *feed;
     mr_out_self *self;
-    mr_block block; /* what the kernel is at: for crashes */
+    mr_block *block; /* what the kernel is at: in the flight record, for crashes and deaths */
+    mr_block spare;  /* where the thread has no place there */
+    uint64_t split;  /* of the block, see base/flight.h */
     mr_error error;
     double busy, reduced;
     const mr_block *at; /* the kernel; NULL: no block */

@@ -3,6 +3,7 @@
  * nothing of how. Each ends in agreement.
  */
 #include "base/clock.h"
+#include "base/flight.h"
 #include "engine/dense.h"
 #include "engine/job.h"
 
@@ -45,6 +46,7 @@ mr_status mr_job_combine(mr_job *job)
 {
     double start = mr_clock_now();
     mr_status status = MR_OK;
+    mr_flight_phase("combine");
     bool by_key = job->order.sort == MR_SORT_KEY && job->settings->top == 0;
     if (job->app.key == MR_KEY_DENSE) {
         status = combine_dense(job);
@@ -62,6 +64,7 @@ mr_status mr_job_arrange(mr_job *job)
 {
     double start = mr_clock_now();
     mr_status status = MR_OK;
+    mr_flight_phase("sort");
     if (job->settings->top)
         status = mr_job_top(job);
     else if (job->order.sort == MR_SORT_VALUE && job->app.key != MR_KEY_DENSE)

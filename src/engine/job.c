@@ -6,6 +6,7 @@
 #include "engine/checkpoint.h"
 
 #include "base/clock.h"
+#include "base/flight.h"
 #include "base/memory.h"
 #include "base/slurm.h"
 #include "base/span.h"
@@ -14,6 +15,7 @@
 #include "engine/dense.h"
 #include "engine/seeing.h"
 #include "observe/crash.h"
+#include "observe/guard.h"
 #include "observe/signals.h"
 #include "observe/trace.h"
 
@@ -176,6 +178,7 @@ mr_status mr_job_output_try(mr_job *job)
 static mr_status commit_output(mr_job *job)
 {
     char summary[1024];
+    mr_flight_phase("commit");
     snprintf(summary, sizeof summary,
              "{\"app\": \"%s\", \"version\": \"%s\", \"rows\": %llu, \"bytes\": %llu}\n",
              job->app.name, MR_VERSION, (unsigned long long)job->rows,
@@ -204,6 +207,10 @@ mr_status mr_job_begin(mr_job *job)
     job->report.cpu = -mr_clock_process();
     mr_crash_install(mr_comm_rank(job->comm), mr_comm_host(job->comm), job->app.name);
     mr_signals_install();
+    mr_flight *flight = mr_flight_here();
+    snprintf(flight->app, sizeof flight->app, "%s", job->app.name);
+    flight->can_resume = job->settings->checkpoint != NULL;
+    mr_guard_watch(job->settings->watchdog);
     /* What these tell is also told by the call that failed. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);

@@ -5,6 +5,7 @@
  */
 #include "engine/map.h"
 
+#include "base/flight.h"
 #include "engine/bad.h"
 #include "engine/rest.h"
 #include "engine/step.h"
@@ -59,7 +60,7 @@ static mr_gridder *gridder_of(const mr_worker *w)
 /* Puts the record that the kernel was at on the list. */
 static mr_status set_aside(mr_worker *w)
 {
-    const mr_block *block = &w->block;
+    const mr_block *block = w->block;
     mr_out_self *self = w->self;
     mr_status status = mr_bad_add(w->feed->job, block->file, block->file_index,
                                   mr_block_offset_of(block, block->record),
@@ -71,7 +72,7 @@ static mr_status set_aside(mr_worker *w)
 /* Calls the kernel, and again with the rest of the block behind each record that it says is bad. */
 static mr_status run_kernel(mr_worker *w)
 {
-    mr_block *block = &w->block;
+    mr_block *block = w->block;
     bool is_bad;
     do {
         mr_feed_begin(w, block);
@@ -102,11 +103,11 @@ static mr_status set_line_aside(void *self, const char *path, uint64_t place, co
 /* A block of bytes, or of rows; or bytes that become rows. */
 static mr_status run_whole(mr_worker *w)
 {
-    if (!gridder_of(w) || w->block.grid)
+    if (!gridder_of(w) || w->block->grid)
         return run_kernel(w);
-    readers_of(w)->file_index = w->block.file_index;
-    MR_TRY(mr_gridder_parse(gridder_of(w), &w->block, &w->error));
-    return w->block.grid ? run_kernel(w) : MR_OK;
+    readers_of(w)->file_index = w->block->file_index;
+    MR_TRY(mr_gridder_parse(gridder_of(w), w->block, &w->error));
+    return w->block->grid ? run_kernel(w) : MR_OK;
 }
 
 /* Leaves out a record that killed a kernel. */
@@ -125,9 +126,9 @@ static mr_status run_cut(mr_worker *w, const mr_block *whole, const char *from, 
     char hidden[MR_BLOCK_PADDING];
     if (from == to)
         return MR_OK;
-    w->block = *whole;
-    mr_rest_cut(&w->block, &readers_of(w)->part, from, to);
-    const mr_block part = w->block;
+    *w->block = *whole;
+    mr_rest_cut(w->block, &readers_of(w)->part, from, to);
+    const mr_block part = *w->block;
     mr_rest_cover(&part, hidden);
     mr_status status = run_whole(w);
     mr_rest_uncover(&part, hidden);
@@ -139,7 +140,7 @@ static mr_status run_block(mr_worker *w)
 {
     const mr_bad *bad = w->feed->job->bad;
     const mr_input kind = state_of(w)->records.kind;
-    const mr_block whole = w->block;
+    const mr_block whole = *w->block;
     const char *from = whole.data;
     for (size_t i = 0; i < bad->skip_count; i++) {
         const mr_skip *skip = &bad->skips[i];
@@ -160,8 +161,19 @@ static mr_status run_piece(mr_worker *w, size_t file)
 {
     uint64_t begin, end;
     mr_reader_piece(reader_of(w), &begin, &end);
-    MR_TRY(mr_gridder_read(gridder_of(w), file, begin, end, &w->block, &w->error));
-    return w->block.grid ? run_block(w) : MR_OK;
+    MR_TRY(mr_gridder_read(gridder_of(w), file, begin, end, w->block, &w->error));
+    return w->block->grid ? run_block(w) : MR_OK;
+}
+
+/* The number that a block goes by: of the split that its first byte is in, or that its stream is
+ * read for. `mapred replay --block` takes it. */
+static uint64_t split_of_stream(const mr_worker *w)
+{
+    const mr_plan *plan = state_of(w)->plan;
+    const uint64_t file = w->block->file_index;
+    if (plan->files[file].kind == MR_FILE_STREAM)
+        return MR_FLIGHT_NO_NUMBER;
+    return plan->starts[file] / plan->block;
 }
 
 /* Takes blocks from a stream until it ends, as other threads may do at the same time. */
@@ -170,12 +182,13 @@ static mr_status run_stream(mr_worker *w, mr_stream *stream)
     const mr_plan *plan = state_of(w)->plan;
     mr_span_begin(w->feed->between);
     while (!mr_feed_stopped(w->feed) && !mr_feed_pausing(w->feed)) {
-        mr_reading reading = mr_reader_stream(reader_of(w), stream, &w->block, &w->error);
+        mr_reading reading = mr_reader_stream(reader_of(w), stream, w->block, &w->error);
         if (reading == MR_READING_ERROR)
             return w->error.code;
         if (reading == MR_READING_END)
             return MR_OK;
-        w->unit = plan->starts[w->block.file_index] / plan->block;
+        w->split = split_of_stream(w);
+        w->unit = plan->starts[w->block->file_index] / plan->block;
         MR_TRY(run_block(w));
         mr_feed_serve(w);
     }
@@ -225,11 +238,12 @@ static mr_status run_part(mr_worker *w, mr_range part)
     for (;;) {
         size_t file;
         mr_stream *stream;
-        mr_reading reading = mr_reader_next(reader, &w->block, &file, &w->error);
+        mr_reading reading = mr_reader_next(reader, w->block, &file, &w->error);
         if (reading == MR_READING_END)
             break;
         if (reading == MR_READING_ERROR)
             return w->error.code;
+        w->split = part.begin / state_of(w)->plan->block;
         if (reading == MR_READING_BLOCK) {
             MR_TRY(run_block(w));
         } else if (reading == MR_READING_NUMBERS) {

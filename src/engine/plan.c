@@ -3,6 +3,7 @@
  * it to who wants to know.
  */
 #include "base/clock.h"
+#include "base/flight.h"
 #include "base/memory.h"
 #include "base/slurm.h"
 #include "base/span.h"
@@ -19,6 +20,7 @@ mr_status mr_plan_make(mr_job *job, const char *const *paths, size_t count, mr_w
                        mr_plan **plan)
 {
     double start = mr_clock_now();
+    const char *phase = mr_flight_phase("plan");
     void *bytes = NULL;
     size_t size = 0;
     bool root = mr_comm_rank(job->comm) == 0;
@@ -41,6 +43,7 @@ mr_status mr_plan_make(mr_job *job, const char *const *paths, size_t count, mr_w
     if (status != MR_OK)
         mr_plan_destroy(plan);
     job->report.seconds[MR_PHASE_PLAN] += mr_clock_now() - start;
+    mr_flight_phase(phase);
     return status;
 }
 

@@ -1,6 +1,7 @@
 /* engine/waves.c: going over the buckets of a result, and measuring them by that. Local. */
 #include "engine/waves.h"
 
+#include "base/flight.h"
 #include "base/span.h"
 #include "observe/signals.h"
 
@@ -37,6 +38,8 @@ mr_status mr_waves_share(unsigned threads, size_t from, size_t to, mr_waves_buck
             if (!atomic_load_explicit(&failed, memory_order_relaxed) &&
                 (mr_signals_check(&mine) != MR_OK || each(context, b, &mine) != MR_OK))
                 atomic_store_explicit(&failed, true, memory_order_relaxed);
+            else
+                mr_flight_progress();
         mr_span_end(before);
         if (mine.code != MR_OK) {
 #pragma omp critical

@@ -2,6 +2,7 @@
  * engine/write.c: rows to files. Buckets are formatted in waves that fit in memory, and each piece
  * of text is written at its place, from all threads and ranks at once.
  */
+#include "base/flight.h"
 #include "base/span.h"
 #include "engine/columns.h"
 #include "engine/waves.h"
@@ -169,12 +170,14 @@ static mr_status decide_and_write(mr_rows *rows, mr_job *job, const mr_target *t
                                   const mr_commit *commit, bool plain, mr_error *error)
 {
     mr_result result;
+    const char *before = mr_flight_phase("write");
     if (mr_format_is_typed(target->format))
         MR_TRY(mr_columns_decide(rows, job, plain));
     mr_status status = mr_result_place(&result, rows, job, target, plain, error);
     if (status == MR_OK)
         status = write_result(&result, commit, error);
     mr_result_free(&result);
+    mr_flight_phase(before);
     return status;
 }
 

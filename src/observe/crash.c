@@ -5,6 +5,8 @@
  */
 #include "observe/crash.h"
 
+#include "base/flight.h"
+
 #include <execinfo.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -157,6 +159,22 @@ static void add_work(line *out)
         add_byte(out, (unsigned char)text[i] < ' ' || text[i] == 127 ? '?' : text[i]);
 }
 
+/* Where the job was, and the block's number: what `mapred replay --block` takes. */
+static void add_place(line *out, const mr_block *block)
+{
+    const mr_flight_thread *mine = mr_flight_mine();
+    const char *phase = mr_flight_here()->phase;
+    if (!phase[0])
+        return;
+    add(out, " (phase ");
+    add_name(out, phase);
+    if (block && mine && block == &mine->block && mine->split != MR_FLIGHT_NO_NUMBER) {
+        add(out, ", block ");
+        add_number(out, mine->split, 10);
+    }
+    add(out, ")");
+}
+
 static void compose(line *out, int number, const siginfo_t *about)
 {
     const mr_block *block = self.block && self.block->data ? self.block : NULL;
@@ -178,6 +196,8 @@ static void compose(line *out, int number, const siginfo_t *about)
         add_block(out, block);
     else if (working)
         add_work(out);
+    if (block || !working)
+        add_place(out, block);
     add(out, ": run it under gdb, or look at the backtrace below");
 }
 
@@ -225,6 +245,7 @@ static void handle(int number, siginfo_t *about, void *context)
         _exit(1);
     }
     compose(&crash.line, number, about);
+    atomic_store(&mr_flight_here()->is_told, true); /* the guard has nothing to add */
     write_line(&crash.line);
     write_backtrace();
     end_process(number);

@@ -2,6 +2,7 @@
  * global. */
 #include "observe/signals.h"
 
+#include "base/flight.h"
 #include "base/clock.h"
 
 #include <signal.h>
@@ -41,6 +42,9 @@ static void note(int signal_number)
         came = signal_number;
         when = now;
     }
+    /* Who asks for the end in this way needs not be told of it by the guard. */
+    if (signal_number != SIGUSR1)
+        atomic_store(&mr_flight_here()->is_stopping, true);
 }
 
 static void set_all(void (*handler)(int))

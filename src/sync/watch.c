@@ -31,13 +31,11 @@ struct mr_sync_watch {
     size_t count, room;
 };
 
-static double limit_of(void)
+/* Who waits for a lock is looked at in any case: a circle of them never ends by itself. */
+static double limit_of(const mr_sync_room *room)
 {
-    const char *text = getenv("MAPRED_WATCHDOG");
-    double seconds;
-    if (!text || !mr_bytes_to_f64(mr_bytes_of(text), &seconds) || !(seconds >= 0))
-        return USUAL_LIMIT;
-    return seconds;
+    const mr_settings *settings = room->job->settings;
+    return settings->watchdog_given ? settings->watchdog : USUAL_LIMIT;
 }
 
 mr_status mr_sync_watch_make(struct mr_sync_watch **result, mr_sync_room *room, mr_error *error)
@@ -47,7 +45,7 @@ mr_status mr_sync_watch_make(struct mr_sync_watch **result, mr_sync_room *room, 
         watch->hosts = calloc((size_t)room->ranks, sizeof(host_name));
     if (!watch || !watch->hosts)
         return mr_error_set(error, MR_NO_MEMORY, "out of memory: the watchdog");
-    watch->limit = limit_of();
+    watch->limit = limit_of(room);
     return MR_OK;
 }
 
@@ -201,7 +199,7 @@ static int by_object(const void *a, const void *b)
 static void print_facts(mr_sync_room *room)
 {
     struct mr_sync_watch *watch = room->watch;
-    mr_note("somebody has waited for %g s (MAPRED_WATCHDOG): who holds and who waits:",
+    mr_note("somebody has waited for %g s (--watchdog): who holds and who waits:",
             watch->limit);
     for (size_t i = 0; i < watch->count && i < MOST_SHOWN; i++)
         print_fact(room, &watch->facts[i]);

@@ -1,5 +1,5 @@
 /*
- * sync/watch.h: who waits for too long. A rank on which a thread has waited for MAPRED_WATCHDOG
+ * sync/watch.h: who waits for too long. A rank on which a thread has waited for --watchdog
  * seconds tells rank 0, which asks all ranks who holds and who waits, prints that once, and ends
  * the job when locks wait for each other in a circle.
  */

@@ -3,6 +3,7 @@
 #include "tasks/fork.h"
 
 #include "base/clock.h"
+#include "base/flight.h"
 #include "base/memory.h"
 #include "base/span.h"
 #include "observe/crash.h"
@@ -349,8 +350,10 @@ void mr_fork_work(void *context, unsigned thread)
 {
     fork_run *run = context;
     mr_fork *fork = run->hands[thread];
+    mr_flight_thread *place = mr_flight_mine();
     fork->poll_tasks = 1;
     mr_crash_thread_work(describe, fork);
+    mr_flight_task_begin("tasks of", "fork-join", MR_FLIGHT_NO_NUMBER);
     mr_span_thread(thread);
     const mr_span_kind before = mr_span_begin(MR_SPAN_TASK);
     while (!is_leaving(run)) {
@@ -360,9 +363,11 @@ void mr_fork_work(void *context, unsigned thread)
             continue;
         }
         run_task(fork, node);
+        mr_flight_step(place);
         if (run->ranks > 1)
             look_now_and_then(fork);
     }
     mr_span_end(before);
     mr_crash_thread_work(NULL, NULL);
+    mr_flight_task_end();
 }

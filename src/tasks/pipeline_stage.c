@@ -4,6 +4,7 @@
  */
 #include "tasks/pipeline_internal.h"
 
+#include "base/flight.h"
 #include "base/span.h"
 #include "observe/crash.h"
 
@@ -349,6 +350,7 @@ static mr_status run_items(mr_stage *stage, const pipe_page *page)
                                              : in_order ? mr_pipeline_command_feed
                                                         : mr_pipeline_command_item;
     pipe_batch *batch = stage->batch;
+    mr_flight_thread *place = mr_flight_mine();
     mr_status status = MR_OK;
     mr_bytes item;
     for (size_t at = 0; status == MR_OK && !stage->has_enough && pipe_page_next(page, &at, &item);
@@ -361,6 +363,7 @@ static mr_status run_items(mr_stage *stage, const pipe_page *page)
         status = run(stage, item);
         if (status != MR_OK)
             return status;
+        mr_flight_step(place);
     }
     return plan->command && in_order ? mr_pipeline_command_settle(stage) : MR_OK;
 }
@@ -422,6 +425,7 @@ static void begin(mr_stage *stage, pipe_batch *batch)
     stage->most = most_of(stage);
     stage->away = 0;
     mr_crash_thread_work(describe, stage);
+    mr_flight_task_begin("stage", name_of(stage), stage->item);
 }
 
 bool mr_pipeline_run_stage(pipe_seat *seat, pipe_batch *batch, pipe_page **page, bool *has_enough)
@@ -441,6 +445,7 @@ bool mr_pipeline_run_stage(pipe_seat *seat, pipe_batch *batch, pipe_page **page,
         stage->item - (stage->plan->kind == MR_STAGE_IN_ORDER ? stage->came : batch->first);
     count_up(stage, items, end - start);
     mr_crash_thread_work(NULL, NULL);
+    mr_flight_task_end();
     const bool is_good = judge(stage, status);
     *page = stage->page;
     *has_enough = stage->has_enough;
@@ -478,6 +483,7 @@ void mr_pipeline_run_source(pipe_seat *seat)
     stage->most = most_of(stage);
     stage->since = mr_clock_now();
     mr_crash_thread_work(describe, stage);
+    mr_flight_task_begin("stage", name_of(stage), stage->item);
     const double start = stage->since;
     if (!mr_pipeline_keep_load(seat, stage))
         return;
@@ -489,10 +495,12 @@ void mr_pipeline_run_source(pipe_seat *seat)
     stage->counts.waited = stage->away;
     stage->counts.out += (int64_t)stage->page->count;
     mr_crash_thread_work(NULL, NULL);
+    mr_flight_task_end();
     if (!judge(stage, status) && !atomic_load(&p->is_cut))
         return;
     pipe_page *rest = stage->page;
     stage->page = NULL;
+    mr_pipeline_keep_count(p, rest);
     mr_pipeline_insert(p, NULL, rest, 1, stage->put, true);
     pthread_mutex_lock(&p->lock);
     p->source_ended = true;

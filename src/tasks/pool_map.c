@@ -2,6 +2,7 @@
 #include "tasks/map.h"
 
 #include "base/clock.h"
+#include "base/flight.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -313,6 +314,7 @@ static bool run_timed(mr_task *frame, const char *items, char *results, mr_statu
         if (!in_time || *status != MR_OK)
             break;
         run->done++;
+        mr_flight_progress();
         items += run->item_size;
         results += run->result_size;
     }
@@ -325,12 +327,14 @@ static void run_plain(mr_task *frame, const char *items, char *results, mr_statu
     mr_run *run = &frame->chunk;
     mr_task_each *each = frame->pool->kinds[frame->kind].each;
     const size_t item_size = run->item_size, result_size = run->result_size;
+    mr_flight_thread *place = mr_flight_mine();
     uint64_t i = 0;
     for (; i < run->count; i++) {
         frame->number = run->from + i;
         *status = each(frame, items, results);
         if (*status != MR_OK)
             break;
+        mr_flight_step(place);
         items += item_size;
         results += result_size;
     }

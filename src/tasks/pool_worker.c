@@ -5,6 +5,7 @@
 #include "tasks/pool.h"
 
 #include "base/clock.h"
+#include "base/flight.h"
 #include "base/span.h"
 #include "observe/crash.h"
 
@@ -106,12 +107,16 @@ mr_task *mr_worker_frame(mr_worker *worker, mr_future *record, unsigned kind)
     frame->blob = NULL;
     frame->failed = MR_OK;
     worker->frame = frame;
+    mr_flight_task_begin("task", frame->pool->kinds[kind].name, frame->number);
     return frame;
 }
 
 void mr_worker_unframe(mr_worker *worker, mr_task *frame)
 {
-    worker->frame = frame->outer;
+    mr_task *outer = worker->frame = frame->outer;
+    mr_flight_task_end();
+    if (outer)
+        mr_flight_task_begin("task", outer->pool->kinds[outer->kind].name, outer->number);
 }
 
 static mr_bytes bytes_of(const mr_given *given)

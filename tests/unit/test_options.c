@@ -165,8 +165,12 @@ static void test_errors(void)
         {"x --treads 3", NULL, NULL,
          "unknown option: --treads: did you mean --threads? see 'mapred help plain'"},
         {"x -z", NULL, NULL, "unknown option: -z: see 'mapred help plain'"},
-        {"x --checkpoint d", NULL, NULL, "unknown option: --checkpoint: see 'mapred help plain'"},
-        {"x --resume", NULL, NULL, "unknown option: --resume: see 'mapred help plain'"},
+        {"x --resume", NULL, NULL,
+         "missing option: --checkpoint: --resume and --checkpoint-every need it: name the folder of "
+         "the checkpoints"},
+        {"x --checkpoint-every 5", NULL, NULL,
+         "missing option: --checkpoint: --resume and --checkpoint-every need it: name the folder of "
+         "the checkpoints"},
         {"x --=3", NULL, NULL, "unknown option: --: see 'mapred help plain'"},
         {"x -t 0", NULL, NULL, "bad value: --threads 0: give a whole number from 1 to 4096"},
         {"x -t4097", NULL, NULL, "bad value: --threads 4097: give a whole number from 1 to 4096"},
