@@ -78,6 +78,7 @@ static _Noreturn void give_up(MPI_Comm world, int code, const char *what)
     int rank, length;
     MPI_Comm_rank(world, &rank);
     MPI_Get_processor_name(host, &length);
+    atomic_store(&mr_flight_here()->is_told, true); /* the guard has nothing to add */
     dprintf(STDERR_FILENO, "mapred: %s: rank %d (%s)\n", what, rank, host);
     if (launched())
         MPI_Abort(world, code);
