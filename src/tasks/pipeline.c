@@ -225,6 +225,8 @@ static void work_home(pipe_seat *seat, bool is_main)
     pipeline *p = seat->pipe;
     unsigned long changes;
     while (!atomic_load(&p->is_over) && !mr_pipeline_is_stopped(p)) {
+        if (is_main)
+            mr_pipeline_keep_pause(&p->ordered[0]);
         if (mr_pipeline_run_one(seat, &changes)) {
             if (p->ranks > 1)
                 mr_post_poll(p->post);

@@ -264,7 +264,8 @@ bool mr_pipeline_count(pipeline *p, pipe_batch *batch);
 bool mr_pipeline_has_room(const pipeline *p, const pipe_batch *batch, size_t bytes);
 bool mr_pipeline_all_done(pipeline *p);
 /* The newest batches, which nobody has begun, wait until they are let go; `pause` (NULL: none)
- * passes before them. `next`: the number of the source's next item. */
+ * passes before them. `next`: the number of the source's next item. MR_CANCELLED: the last item has
+ * been begun. */
 mr_status mr_pipeline_hold(pipeline *p, pipe_page *pause, uint64_t next);
 void mr_pipeline_let_go(pipeline *p);
 void mr_pipeline_take_from_line(pipeline *p, pipe_batch *batch);
@@ -319,7 +320,7 @@ bool mr_pipeline_keep_load(pipe_seat *seat, mr_stage *source);
 void mr_pipeline_keep_count(pipeline *p, pipe_page *page);
 /* The item in the source's page is one that a checkpoint has. */
 void mr_pipeline_keep_drop(mr_stage *stage);
-/* The source may be stopped for a checkpoint now. */
+/* Main thread: the source waits, or has ended, and there may be a checkpoint now. */
 mr_status mr_pipeline_keep_pause(mr_stage *source);
 /* Others, main thread: takes part where rank 0 waits for it. */
 void mr_pipeline_keep_join(pipeline *p);

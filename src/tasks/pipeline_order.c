@@ -262,8 +262,8 @@ mr_status mr_pipeline_hold(pipeline *p, pipe_page *pause, uint64_t next)
     if (pause && !batch)
         return MR_NO_MEMORY;
     pthread_mutex_lock(&p->lock);
-    const bool is_late = atomic_load(&p->is_cut);
-    pipe_batch *first = is_late ? NULL : hold_newest(p);
+    pipe_batch *first = atomic_load(&p->is_cut) ? NULL : hold_newest(p);
+    const bool is_late = atomic_load(&p->is_cut) || (p->source_ended && !first);
     if (batch && first)
         batch->first = first->first;
     if (batch && is_late)

@@ -500,6 +500,7 @@ void mr_pipeline_run_source(pipe_seat *seat)
         return;
     pipe_page *rest = stage->page;
     stage->page = NULL;
+    mr_pipeline_keep_count(p, rest);
     mr_pipeline_insert(p, NULL, rest, 1, stage->put, true);
     pthread_mutex_lock(&p->lock);
     p->source_ended = true;

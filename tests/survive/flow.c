@@ -4,10 +4,13 @@
  */
 #include <mapred.h>
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#define MARK 500 /* the item that a test waits for (FLOW_TOUCH) */
 
 typedef struct options {
     int64_t items, naps; /* microseconds a worker needs for one */
@@ -58,6 +61,8 @@ static mr_status work(mr_stage *stage, mr_bytes item)
     memcpy(&number, item.data, sizeof number);
     if (number != mr_stage_item(stage))
         return mr_stage_fail(stage, MR_FAILED, "it is number %" PRIu64, number);
+    if (number == MARK && getenv("FLOW_TOUCH"))
+        close(open(getenv("FLOW_TOUCH"), O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
     if (o->naps)
         usleep((useconds_t)o->naps);
     ++*worked;

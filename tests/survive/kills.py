@@ -23,7 +23,7 @@ import drive
 
 MOMENTS = int(os.environ.get("MR_MOMENTS", 6))
 SEED = int(os.environ.get("MR_SEED", 1))
-PATIENCE = 60  # seconds after which a test gives up
+PATIENCE = 120  # seconds after which a test gives up
 MANIFEST = re.compile(r"manifest-\d+")
 # What a resumed job may say.
 NOTES = re.compile(r"mapred: (resuming: |checkpoint damaged: .*: going on from the one before$|already done: )")
@@ -45,7 +45,7 @@ WORDS = Job("wordcount", ["wordcount", "{}/words.txt"])
 TERA = Job("terasort", ["terasort", "{}/tera"])
 RANKS = Job("pagerank", ["pagerank", "--iterations", "200", "--tolerance", "0", "{}/edges.tsv"])
 TREE = Job("uts", ["uts", "--tree", "t2"])
-CLUSTERS = Job("kmeans", ["kmeans", "--k", "16", "--iterations", "200", "{}/points.npy"])
+CLUSTERS = Job("kmeans", ["kmeans", "--k", "16", "--iterations", "60", "{}/points.npy"])
 JOBS = [job for job in (WORDS, TERA, RANKS, TREE, CLUSTERS)
         if job.name in os.environ.get("MR_JOBS", job.name).split(",")]
 
