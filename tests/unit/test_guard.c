@@ -116,8 +116,9 @@ static void test_machine_alone(void)
 /* A rank with a main thread, and a thread in a kernel. */
 static mr_flight *make_rank(int rank, uint64_t waits)
 {
-    mr_flight *flight = calloc(1, sizeof *flight);
+    mr_flight *flight = aligned_alloc(_Alignof(mr_flight), sizeof *flight);
     CU_ASSERT_PTR_NOT_NULL_FATAL(flight);
+    memset(flight, 0, sizeof *flight);
     flight->process = (int)getpid();
     flight->rank = rank;
     snprintf(flight->host, sizeof flight->host, "node7");
