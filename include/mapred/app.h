@@ -12,7 +12,7 @@ extern "C" {
 #endif
 
 /* Raised whenever a plugin built against an older header could misread a newer library. */
-#define MR_ABI 3
+#define MR_ABI 4
 
 /* For apps that write lines in the order of the input rather than folding: mr_out_add_line. */
 MR_API extern const mr_fold mr_fold_text;

@@ -130,6 +130,10 @@ typedef struct mr_input_options {
 MR_API mr_status mr_input_rows(mr_job *job, const mr_input_options *input, mr_grid *rows);
 
 /*
+ * A kernel over an input, or over numbers, says what it has found by what it puts and counts, and by
+ * nothing else: its context is read. With --checkpoint a resumed job takes in what was put, and runs
+ * the kernel over the rest alone.
+ *
  * From an input: reads it once, moves b. With MR_SPREAD_RANGE the kernel is also run over a sample
  * of the input first, to find out where ranges are to be cut (over a stream it is not: then the set
  * is made where it is read and moved again).

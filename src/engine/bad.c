@@ -5,9 +5,9 @@
  */
 #include "engine/bad.h"
 
+#include "observe/json.h"
 #include "observe/note.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -269,26 +269,12 @@ mr_status mr_bad_unpack(mr_job *job, mr_bytes bytes)
 
 /* ---- Telling ---- */
 
-/* JSON holds UTF-8 only: of other texts what is no ASCII becomes question marks. */
-static json_t *text_of(const char *text)
-{
-    json_t *json = json_string(text);
-    char *plain = json ? NULL : strdup(text);
-    for (char *at = plain; at && *at; at++)
-        if ((unsigned char)*at > 127)
-            *at = '?';
-    if (plain)
-        json = json_string(plain);
-    free(plain);
-    return json;
-}
-
 static void put_part(mr_job *job, const mr_bad_entry *entry)
 {
     json_t *object = json_object();
-    json_object_set_new(object, "file", text_of(entry->file));
+    json_object_set_new(object, "file", mr_json_text(entry->file));
     json_object_set_new(object, "offset", json_integer((json_int_t)entry->offset));
-    json_object_set_new(object, "reason", text_of(entry->reason));
+    json_object_set_new(object, "reason", mr_json_text(entry->reason));
     char *text = json_dumps(object, JSON_ENSURE_ASCII);
     if (text)
         mr_job_report_part(job, "bad", text);

@@ -3,6 +3,7 @@
 
 #include "base/flight.h"
 #include "base/slurm.h"
+#include "observe/json.h"
 #include "observe/note.h"
 #include "observe/signals.h"
 
@@ -121,7 +122,7 @@ char *mr_job_command(const mr_job *job)
     const mr_settings *s = job->settings;
     json_t *arguments = json_array();
     for (int i = 1; i < s->argument_count; i++)
-        json_array_append_new(arguments, json_string(s->arguments[i]));
+        json_array_append_new(arguments, mr_json_text(s->arguments[i]));
     json_t *command =
         json_pack("{s:s, s:o, s:s}", "app", s->argument_count > 0 ? s->arguments[0] : job->app.name,
                   "arguments", arguments, "folder", getcwd(folder, sizeof folder) ? folder : ".");

@@ -127,8 +127,11 @@ static mr_status check_scratch(mr_job *job)
 static mr_status find_target(mr_job *job, const char *path, mr_target *target)
 {
     const mr_settings *settings = job->settings;
+    /* Killed when its result was in place already: what is there is its own. */
+    bool is_own = path == settings->output && job->keep && mr_keep_was_announced(job->keep);
     if (is_root(job) &&
-        mr_target_of(target, path, settings->format, settings->overwrite, job->error) == MR_OK &&
+        mr_target_of(target, path, settings->format, settings->overwrite || is_own, job->error) ==
+            MR_OK &&
         !settings->dry_run)
         mr_target_check(target, job->error);
     MR_TRY(mr_comm_agree(job->comm, job->error));
@@ -184,7 +187,9 @@ static mr_status commit_output(mr_job *job)
              job->app.name, MR_VERSION, (unsigned long long)job->rows,
              (unsigned long long)job->bytes);
     const mr_span_kind before = mr_span_begin(MR_SPAN_WRITE);
-    if (is_root(job) && job->commit)
+    if (is_root(job) && job->commit && job->keep)
+        mr_keep_announce(job->keep, job->error);
+    if (is_root(job) && job->commit && job->error->code == MR_OK)
         mr_commit_finish(&job->commit, summary, job->error);
     mr_span_end(before);
     return mr_comm_agree(job->comm, job->error);
@@ -260,11 +265,21 @@ static mr_status tell(mr_job *job, mr_status status)
     return status;
 }
 
+static void count_checkpoints(mr_job *job)
+{
+    if (!job->keep)
+        return;
+    job->report.checkpoint_bytes = mr_keep_bytes(job->keep);
+    if (mr_keep_seconds(job->keep) > job->report.checkpoint_seconds)
+        job->report.checkpoint_seconds = mr_keep_seconds(job->keep);
+}
+
 mr_status mr_job_finish(mr_job *job, mr_status status)
 {
     if (is_root(job) && job->progress.dirty)
         mr_progress_finish(&job->progress, 0);
     mr_post_close(&job->post);
+    count_checkpoints(job);
     if (status == MR_OK && job->written)
         status = mr_job_timed(job, MR_PHASE_WRITE, commit_output);
     const bool is_well = status == MR_OK;

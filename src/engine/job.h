@@ -57,7 +57,7 @@ struct mr_job {
     char *names[MR_JOB_COUNTERS]; /* of counters, where the job has to keep them itself */
     int name_count;
     double start;
-    double seconds; /* from then to the end, once it is there */
+    double seconds;        /* from then to the end, once it is there */
     mr_report_part *parts; /* rank 0 */
     int part_count;
     uint64_t rows, bytes;            /* of the whole result, on all ranks */

@@ -70,7 +70,7 @@ void mr_loops_abandon(mr_job *job)
 /* The entry that every state has. */
 static void head_name(const mr_loop *loop, char *name)
 {
-    snprintf(name, MR_LOOP_NAME, "loop/%llu", (unsigned long long)loop->number);
+    snprintf(name, MR_LOOP_NAME, "loop/%llu/", (unsigned long long)loop->number);
 }
 
 /* ---- Counters ---- */
@@ -140,7 +140,6 @@ static void sweep(mr_loop *loop)
     char name[MR_LOOP_NAME];
     mr_keep *keep = loop->job->keep;
     head_name(loop, name);
-    strcat(name, "/");
     mr_keep_drop(keep, name);
     for (uint64_t piece = loop->swept; piece < loop->job->pieces; piece++)
         for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) {
@@ -159,7 +158,6 @@ static mr_status put_head(mr_loop *loop)
         return MR_OK;
     MR_TRY(mr_text_output_keep(loop->job, &head.text));
     head_name(loop, name);
-    strcat(name, "/");
     return mr_loop_put(loop, name, &head, sizeof head);
 }
 
@@ -269,7 +267,6 @@ static mr_status load_items(mr_loop *loop)
     char name[MR_LOOP_NAME];
     mr_job *job = loop->job;
     head_name(loop, name);
-    strcat(name, "/");
     if (mr_loop_get(loop, name, &head, sizeof head) == MR_OK)
         load_counters(loop);
     MR_TRY(mr_job_agree(job));
@@ -289,7 +286,6 @@ mr_status mr_loop_load(mr_loop *loop, bool *resumed)
     char name[MR_LOOP_NAME];
     mr_job *job = loop->job;
     head_name(loop, name);
-    strcat(name, "/");
     const bool has = job->keep && mr_keep_count(job->keep, name) > 0;
     if (resumed)
         *resumed = has;

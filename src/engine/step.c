@@ -1,4 +1,4 @@
-/* engine/step.c: what is left of a step of work, and when it is saved. */
+/* engine/step.c: what is left of a piece of work, and when it is saved. */
 #include "engine/step.h"
 
 #include <mapred/driver.h>
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 /* A step that took less than this part of the time between two checkpoints is done again rather
- * than saved, until such pieces come to as much. */
+ * than saved, until such steps come to as much. */
 #define WORTH 0.1
 
 void mr_step_name(const mr_step *step, const char *name, char text[MR_STEP_NAME])
@@ -61,42 +61,37 @@ static mr_status load_left(mr_step *step)
     return MR_OK;
 }
 
-/* Local. What counted in the part of the step that is done; each entry on one rank. */
-static mr_status load_counters(mr_step *step)
+static mr_status take_counters(mr_job *job, char *at, size_t size)
 {
-    char name[MR_STEP_NAME];
-    mr_job *job = step->job;
-    mr_step_name(step, "counters", name);
-    size_t ranks = (size_t)mr_comm_size(job->comm);
-    for (size_t i = (size_t)mr_comm_rank(job->comm); i < mr_keep_count(job->keep, name);
-         i += ranks) {
-        void *bytes;
-        MR_TRY(mr_keep_load(job->keep, mr_keep_entry_at(job->keep, name, i), &bytes, job->error));
-        for (char *at = bytes, *value; *at; at = value + strcspn(value, "\n") + 1) {
-            value = strchr(at, '\t');
-            if (!value)
-                break;
-            *value++ = 0;
-            mr_job_add(job, at, strtoll(value, NULL, 10));
-        }
-        free(bytes);
+    const char *end = at + size;
+    for (char *value; at < end; at = value + strcspn(value, "\n") + 1) {
+        value = strchr(at, '\t');
+        if (!value)
+            break;
+        *value++ = 0;
+        mr_job_add(job, at, strtoll(value, NULL, 10));
     }
     return MR_OK;
 }
 
-/* Local. Records set aside in that part; each entry on one rank. */
-static mr_status load_bad(mr_step *step)
+static mr_status take_bad(mr_job *job, char *bytes, size_t size)
+{
+    return mr_bad_unpack(job, mr_bytes_at(bytes, size));
+}
+
+/* Local. What was saved under a name, each entry on one rank. */
+static mr_status load_dealt(mr_step *step, const char *what,
+                            mr_status (*take)(mr_job *job, char *bytes, size_t size))
 {
     char name[MR_STEP_NAME];
     mr_job *job = step->job;
-    mr_step_name(step, "bad", name);
-    size_t ranks = (size_t)mr_comm_size(job->comm);
-    for (size_t i = (size_t)mr_comm_rank(job->comm); i < mr_keep_count(job->keep, name);
-         i += ranks) {
+    mr_step_name(step, what, name);
+    size_t ranks = (size_t)mr_comm_size(job->comm), count = mr_keep_count(job->keep, name);
+    for (size_t i = (size_t)mr_comm_rank(job->comm); i < count; i += ranks) {
         void *bytes;
         const mr_keep_entry *entry = mr_keep_entry_at(job->keep, name, i);
         MR_TRY(mr_keep_load(job->keep, entry, &bytes, job->error));
-        mr_status status = mr_bad_unpack(job, mr_bytes_at(bytes, entry->size));
+        mr_status status = take(job, bytes, entry->size);
         free(bytes);
         MR_TRY(status);
     }
@@ -113,8 +108,8 @@ mr_status mr_step_begin(mr_step *step, mr_job *job, uint64_t unit)
     snprintf(step->prefix, sizeof step->prefix, "step/%" PRIu64 "/", number);
     memcpy(step->before, job->counters, sizeof step->before);
     step->before_count = job->counter_count;
-    if (load_left(step) == MR_OK && load_counters(step) == MR_OK)
-        load_bad(step);
+    if (load_left(step) == MR_OK && load_dealt(step, "counters", take_counters) == MR_OK)
+        load_dealt(step, "bad", take_bad);
     return mr_job_agree(job);
 }
 

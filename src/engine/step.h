@@ -1,5 +1,5 @@
 /*
- * engine/step.h: a step of work that saves itself: a feed over an input or over numbers, which
+ * engine/step.h: a piece of work that saves itself: a feed over an input or over numbers, which
  * stands still between two units when somebody wishes a checkpoint, puts what it has, and goes on.
  *
  * Work is counted in positions: bytes of all input, or numbers. A unit is so many of them. What is

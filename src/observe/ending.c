@@ -86,7 +86,7 @@ static bool ask_dead(mr_ending *ending, int process, bool *is_gone)
         return false;
     ask_pending(ending, process);
     const char *last = strrchr(text, ' ');
-    set_status(ending, atoi(last + 1));
+    set_status(ending, (int)strtol(last + 1, NULL, 10));
     return true;
 }
 

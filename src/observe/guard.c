@@ -271,9 +271,11 @@ static void close_all_but(int kept)
     DIR *files = opendir("/proc/self/fd");
     const struct dirent *entry;
     int open_ones[1024], count = 0;
-    while (files && count < 1024 && (entry = readdir(files)))
-        if (entry->d_name[0] != '.' && atoi(entry->d_name) != dirfd(files))
-            open_ones[count++] = atoi(entry->d_name);
+    while (files && count < 1024 && (entry = readdir(files))) {
+        const int number = (int)strtol(entry->d_name, NULL, 10);
+        if (entry->d_name[0] != '.' && number != dirfd(files))
+            open_ones[count++] = number;
+    }
     if (files)
         closedir(files);
     for (int i = 0; i < count; i++)

@@ -51,7 +51,7 @@ static int parent_of(int process, char *state)
     if (!behind || strlen(behind) <= 4)
         return 0;
     *state = behind[2];
-    return atoi(behind + 4);
+    return (int)strtol(behind + 4, NULL, 10);
 }
 
 int mr_launcher_of(int process)
@@ -110,7 +110,7 @@ static bool has_living_children(int launcher)
     bool found = all == NULL;
     while (all && !found && (entry = readdir(all))) {
         char state = 'Z';
-        const int process = atoi(entry->d_name);
+        const int process = (int)strtol(entry->d_name, NULL, 10);
         found = process > 0 && parent_of(process, &state) == launcher && state != 'Z';
     }
     if (all)

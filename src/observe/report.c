@@ -2,10 +2,10 @@
 #include "observe/report.h"
 
 #include "observe/file.h"
+#include "observe/json.h"
 #include "output/format.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <limits.h>
 #include <math.h>
 #include <stdbool.h>
@@ -55,28 +55,9 @@ static uint64_t field(const mr_rank_report *rank, size_t offset)
     return value;
 }
 
-/* JSON holds UTF-8 only, file names hold anything: other bytes than ASCII become question marks
- * when the whole is not UTF-8. Owned by the caller (free). */
-static char *plain_text(const char *text)
-{
-    char *copy = strdup(text);
-    for (char *at = copy; copy && *at; at++)
-        if ((unsigned char)*at > 127)
-            *at = '?';
-    return copy;
-}
-
 static json_t *text_of(const char *text)
 {
-    if (!text)
-        return json_null();
-    json_t *json = json_string(text);
-    if (json)
-        return json;
-    char *plain = plain_text(text);
-    json = plain ? json_string(plain) : NULL;
-    free(plain);
-    return json;
+    return text ? mr_json_text(text) : json_null();
 }
 
 static json_t *count_of(uint64_t count)

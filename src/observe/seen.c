@@ -2,9 +2,9 @@
 #include "observe/seen.h"
 
 #include "base/span.h"
+#include "observe/json.h"
 #include "output/rows.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,29 +83,16 @@ static json_t *count_of(uint64_t count)
     return json_integer(count > INT64_MAX ? INT64_MAX : (json_int_t)count);
 }
 
-/* Names need not be UTF-8; what is not becomes question marks. */
-static json_t *text_of(const char *text)
-{
-    json_t *json = json_string(text);
-    char *plain = json ? NULL : strdup(text);
-    for (char *at = plain; at && *at; at++)
-        if ((unsigned char)*at > 127)
-            *at = '?';
-    if (plain)
-        json = json_string(plain);
-    free(plain);
-    return json;
-}
-
 static json_t *slowest_of(const mr_sight *seen, bool *ok)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < seen->slowest.count; i++) {
         const mr_slow_block *block = &seen->slowest.blocks[i];
-        json_t *one = json_pack("{s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "rank", (int)block->rank,
-                                "thread", (int)block->thread, "file", text_of(block->file), "begin",
-                                count_of(block->begin), "end", count_of(block->end), "block",
-                                count_of(block->block), "seconds", real_of(block->seconds));
+        json_t *one =
+            json_pack("{s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "rank", (int)block->rank, "thread",
+                      (int)block->thread, "file", mr_json_text(block->file), "begin",
+                      count_of(block->begin), "end", count_of(block->end), "block",
+                      count_of(block->block), "seconds", real_of(block->seconds));
         if (one && block->is_rows)
             json_object_set_new(one, "unit", json_string("rows"));
         *ok = json_array_append_new(list, one) == 0 && *ok;
@@ -149,7 +136,7 @@ static void put_matrix(json_t *exchange, const mr_sight *seen, bool *ok)
         json_t *row = row_of(seen->matrix + i * seen->side, seen->side, ok);
         *ok = json_array_append_new(matrix, row) == 0 && *ok;
         if (seen->nodes)
-            *ok = json_array_append_new(nodes, text_of(seen->nodes[i])) == 0 && *ok;
+            *ok = json_array_append_new(nodes, mr_json_text(seen->nodes[i])) == 0 && *ok;
     }
     *ok = json_object_set_new(exchange, "matrix", matrix) == 0 && *ok;
     if (seen->nodes)

@@ -78,7 +78,7 @@ void mr_stacks_ask(mr_flight *flight)
     const struct dirent *entry;
     while (tasks && atomic_load(&flight->shows_stacks) && (entry = readdir(tasks)))
         if (entry->d_name[0] != '.')
-            ask_one(flight, atoi(entry->d_name));
+            ask_one(flight, (int)strtol(entry->d_name, NULL, 10));
     if (tasks)
         closedir(tasks);
 }

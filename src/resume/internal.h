@@ -33,7 +33,7 @@ struct mr_keep {
     uint64_t bytes;
     uint64_t generation; /* the last one that is whole */
     uint64_t newest;     /* the largest number that any has, damaged ones too */
-    bool resumed, dirty;
+    bool resumed, dirty, announced;
     int lock;
     mr_book loaded; /* what was found at the start; on all ranks */
     mr_book own;    /* what this rank says in the next generation; rank 0: also what was loaded */

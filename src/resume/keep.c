@@ -19,7 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DONE "done"
+#define DONE    "done"
+#define PLACING "placing"
 
 static bool is_root(const mr_keep *keep)
 {
@@ -44,11 +45,25 @@ static mr_status lock_folder(mr_keep *keep, mr_error *error)
     return MR_OK;
 }
 
+/* JSON holds UTF-8 only: another text is its bytes in hexadecimal. */
+static json_t *text_of(const char *value)
+{
+    json_t *json = json_string(value);
+    size_t size = strlen(value);
+    char *hex = json ? NULL : malloc(2 * size + 1);
+    for (size_t i = 0; hex && i < size; i++)
+        snprintf(hex + 2 * i, 3, "%02x", (unsigned char)value[i]);
+    if (hex)
+        json = json_string(hex);
+    free(hex);
+    return json;
+}
+
 static char *facts_text(const mr_keep_plan *plan)
 {
     json_t *facts = json_object();
     for (size_t i = 0; i < plan->fact_count; i++)
-        json_object_set_new(facts, plan->facts[i].name, json_string(plan->facts[i].value));
+        json_object_set_new(facts, plan->facts[i].name, text_of(plan->facts[i].value));
     char *text = facts ? json_dumps(facts, JSON_COMPACT) : NULL;
     json_decref(facts);
     return text;
@@ -100,7 +115,7 @@ static bool exists(const mr_keep *keep, const char *name)
 /* All manifests, data and journals; what they were of is over. */
 static void clear(const mr_keep *keep)
 {
-    static const char *const ours[] = {MR_MANIFEST, MR_KEEP_DATA, MR_JOURNAL, DONE};
+    static const char *const ours[] = {PLACING, MR_MANIFEST, MR_KEEP_DATA, MR_JOURNAL, DONE};
     DIR *folder = opendir(keep->folder);
     for (struct dirent *at; folder && (at = readdir(folder));)
         for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
@@ -227,6 +242,7 @@ static mr_status load(mr_keep *keep, const mr_keep_plan *plan, const uint64_t *n
                      "with --overwrite in place of --resume, or in another folder",
                      keep->folder, count);
     MR_TRY(mr_comm_agree(keep->comm, error));
+    keep->announced = is_root(keep) && exists(keep, PLACING);
     keep->resumed = true;
     keep->newest = numbers[0];
     for (size_t i = 0; is_root(keep) && i < keep->loaded.count; i++)
@@ -303,13 +319,24 @@ mr_status mr_keep_finish(mr_keep *keep, mr_error *error)
     MR_TRY(mr_keep_replace(keep, DONE, text, strlen(text), error));
     DIR *folder = opendir(keep->folder);
     for (struct dirent *at; folder && (at = readdir(folder));)
-        if (strncmp(at->d_name, MR_MANIFEST, sizeof MR_MANIFEST - 1) == 0 ||
+        if (strcmp(at->d_name, PLACING) == 0 ||
+            strncmp(at->d_name, MR_MANIFEST, sizeof MR_MANIFEST - 1) == 0 ||
             strncmp(at->d_name, MR_KEEP_DATA, sizeof MR_KEEP_DATA - 1) == 0 ||
             strncmp(at->d_name, MR_JOURNAL, sizeof MR_JOURNAL - 1) == 0)
             unlinkat(dirfd(folder), at->d_name, 0);
     if (folder)
         closedir(folder);
     return MR_OK;
+}
+
+mr_status mr_keep_announce(mr_keep *keep, mr_error *error)
+{
+    return mr_keep_replace(keep, PLACING, "", 0, error);
+}
+
+bool mr_keep_was_announced(const mr_keep *keep)
+{
+    return keep->announced;
 }
 
 const char *mr_keep_folder(const mr_keep *keep)

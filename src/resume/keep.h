@@ -10,6 +10,7 @@
  *   DIR/manifest-000006     two are kept
  *   DIR/data-000007-3-0     bytes that rank 3 put for it
  *   DIR/journal-4-2-1       what rank 2 has done of piece 4 (resume/journal.h)
+ *   DIR/placing             the result is about to take its place
  *   DIR/done                instead of all manifests: the job ended well
  *   DIR/bad/                records that were set aside (engine/bad.h)
  *
@@ -51,6 +52,10 @@ mr_status mr_keep_open(mr_keep **keep, mr_comm *comm, const mr_keep_plan *plan, 
                        mr_error *error);
 /* Local. Ends it; what was put and not committed is forgotten. Takes NULL. */
 void mr_keep_close(mr_keep **keep);
+/* Rank 0. What is made takes its place now: who finds this word when he resumes knows that a result
+ * which is there is this job's. And whether it was found. */
+mr_status mr_keep_announce(mr_keep *keep, mr_error *error);
+bool mr_keep_was_announced(const mr_keep *keep);
 /* Rank 0. The job has ended well: nothing is left but that word. */
 mr_status mr_keep_finish(mr_keep *keep, mr_error *error);
 

@@ -64,7 +64,8 @@ char *mr_manifest_pack(const mr_keep *keep, uint64_t generation, const char *ent
     size_t size = text ? strlen(text) : 0;
     char *checked = text ? malloc(size + CHECK_SIZE + 1) : NULL;
     if (checked)
-        sprintf(checked, "%s" CHECK "%016llx\n", text, (unsigned long long)XXH3_64bits(text, size));
+        snprintf(checked, size + CHECK_SIZE + 1, "%s" CHECK "%016llx\n", text,
+                 (unsigned long long)XXH3_64bits(text, size));
     free(text);
     json_decref(all);
     return checked;
