@@ -118,7 +118,7 @@ static void test_good(void)
 static void test_broken_descriptors(void)
 {
     static const char *const cases[][3] = {
-        {".abi = 99, .map = 0", "plugin does not fit", "ABI 99, this mapred has 3"},
+        {".abi = 99, .map = 0", "plugin does not fit", "ABI 99, this mapred has 4"},
         {".size = 16, .map = 0", "plugin does not fit", "its descriptor has 16 bytes"},
         {".map = 0", "plugin is not whole", "no map kernel"},
     };
