@@ -134,9 +134,9 @@ mr_status mr_call_run(mr_call *call, mr_settings_change *change, const void *con
     if (answered)
         return MR_OK;
     call->is_started = true;
+    mr_signals_install();
     if (!change) /* a plan dies of nothing, and who replays a block looks at it himself */
         start_guard(call);
-    mr_signals_install();
     mr_status status = mr_comm_start(&comm, error);
     call->has_met = comm != NULL;
     if (status == MR_OK) {

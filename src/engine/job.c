@@ -21,7 +21,6 @@
 
 #include <errno.h>
 #include <omp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -216,9 +215,6 @@ mr_status mr_job_begin(mr_job *job)
     snprintf(flight->app, sizeof flight->app, "%s", job->app.name);
     flight->can_resume = job->settings->checkpoint != NULL;
     mr_guard_watch(job->settings->watchdog);
-    /* What these tell is also told by the call that failed. */
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
     mr_bad_begin(job);
     mr_job_watch(job);
     MR_TRY(take_share(job));

@@ -58,6 +58,9 @@ static void set_all(void (*handler)(int))
 void mr_signals_install(void)
 {
     set_all(note);
+    /* What these tell is also told by the call that failed. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 void mr_signals_keep(const char *checkpoints)

@@ -20,6 +20,9 @@
 #define HEADER  16
 #define THREADS 4
 
+/* Of a core: 1 to 3 % as a rule; a busy machine makes more of it. */
+#define MOST_IDLE 0.05
+
 typedef struct office {
     mr_post *post;
     uint32_t box;
@@ -515,10 +518,10 @@ static void check_cost(office *o, double (*cost)(office *o), const char *name)
     for (int tries = 0; tries < 8; tries++) {
         double now = cost(o);
         best = now < best ? now : best;
-        if (!mr_comm_any(comm, best >= 0.03))
+        if (!mr_comm_any(comm, best >= MOST_IDLE))
             break;
     }
-    CU_ASSERT(best < 0.03);
+    CU_ASSERT(best < MOST_IDLE);
     if (mr_comm_rank(comm) == 0)
         printf("%s: %.1f%% ", name, best * 100);
 }
