@@ -126,7 +126,7 @@ bool mr_step_next(const mr_step *step, uint64_t begin, uint64_t end, mr_range *p
         else
             high = middle;
     }
-    if (begin >= end || low == step->left_count || step->left[low].begin >= end)
+    if (low == step->left_count || step->left[low].begin >= end)
         return false;
     const mr_range *left = &step->left[low];
     if (left->begin > begin)

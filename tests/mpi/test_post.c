@@ -20,8 +20,8 @@
 #define HEADER  16
 #define THREADS 4
 
-/* Of a core: 1 to 3 % as a rule; a busy machine makes more of it. */
-#define MOST_IDLE 0.05
+/* Of a core. */
+#define MOST_IDLE 0.03
 
 typedef struct office {
     mr_post *post;
@@ -512,12 +512,23 @@ static double cost_of_agreeing(office *o)
     return (cpu_seconds() - cpu) / (mr_clock_now() - start);
 }
 
+/* Of naps as a waiting rank takes them, and nothing else: on some machines that is more than half
+ * of what waiting may cost, and what is above that is not the post office's. */
+static double cost_of_naps(void)
+{
+    double start = mr_clock_now(), cpu = cpu_seconds();
+    while (mr_clock_now() - start < 0.2)
+        nap(1000);
+    return (cpu_seconds() - cpu) / (mr_clock_now() - start);
+}
+
 static void check_cost(office *o, double (*cost)(office *o), const char *name)
 {
-    double best = 1;
+    double best = 1, over;
     for (int tries = 0; tries < 8; tries++) {
-        double now = cost(o);
-        best = now < best ? now : best;
+        double now = cost(o), naps = cost_of_naps();
+        over = now - (naps > MOST_IDLE / 2 ? naps - MOST_IDLE / 2 : 0);
+        best = over < best ? over : best;
         if (!mr_comm_any(comm, best >= MOST_IDLE))
             break;
     }
