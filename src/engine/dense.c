@@ -161,29 +161,24 @@ mr_status mr_dense_save(const mr_dense *dense, mr_step *step)
     return MR_OK;
 }
 
+static mr_status take_dense(void *context, char *bytes, size_t size)
+{
+    mr_dense *dense = context;
+    mr_error *error = dense->job->error;
+    unsigned char *to = mr_dense_take(dense, 0, error);
+    if (!to)
+        return error->code;
+    if (size != size_of(dense))
+        return mr_error_set(error, MR_BAD_INPUT,
+                            "checkpoint does not fit: %s: dense results of another size",
+                            mr_keep_folder(dense->job->keep));
+    merge_some(dense->fold, to, (unsigned char *)bytes, dense->count);
+    return MR_OK;
+}
+
 mr_status mr_dense_load(mr_dense *dense, mr_step *step)
 {
-    char name[MR_STEP_NAME];
-    mr_job *job = dense->job;
-    mr_step_name(step, "dense", name);
-    size_t ranks = (size_t)mr_comm_size(job->comm);
-    for (size_t i = (size_t)mr_comm_rank(job->comm); i < mr_keep_count(job->keep, name);
-         i += ranks) {
-        void *bytes;
-        const mr_keep_entry *entry = mr_keep_entry_at(job->keep, name, i);
-        unsigned char *to = mr_dense_take(dense, 0, job->error);
-        if (!to)
-            return job->error->code;
-        MR_TRY(mr_keep_load(job->keep, entry, &bytes, job->error));
-        if (entry->size == size_of(dense))
-            merge_some(dense->fold, to, bytes, dense->count);
-        else
-            mr_error_set(job->error, MR_BAD_INPUT,
-                         "checkpoint does not fit: %s: dense results of another size",
-                         mr_keep_folder(job->keep));
-        free(bytes);
-    }
-    return job->error->code;
+    return mr_step_load(step, "dense", take_dense, dense);
 }
 
 /* One level of the tree: `others` arrays behind the first half go into as many of that. */

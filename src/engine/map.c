@@ -370,24 +370,21 @@ mr_status mr_map_save(mr_step *step)
     return MR_OK;
 }
 
-/* Local. Streams that a run before this one has begun are dealt out to the ranks. */
-static mr_status take_up_streams(map_state *map, mr_step *step)
+/* Where streams that a run before this one has begun go. */
+typedef struct stream_taker {
+    map_state *map;
+    mr_error *error;
+} stream_taker;
+
+static mr_status take_up_stream(void *context, char *bytes, size_t size)
 {
-    char name[MR_STEP_NAME];
-    mr_job *job = step->job;
-    mr_step_name(step, "streams", name);
-    size_t ranks = (size_t)mr_comm_size(job->comm);
-    for (size_t i = (size_t)mr_comm_rank(job->comm); i < mr_keep_count(job->keep, name);
-         i += ranks) {
-        void *bytes;
-        stream_place place;
-        mr_stream *stream;
-        MR_TRY(mr_keep_load(job->keep, mr_keep_entry_at(job->keep, name, i), &bytes, job->error));
-        memcpy(&place, bytes, sizeof place);
-        free(bytes);
-        MR_TRY(open_stream(map, place.file, &stream, job->error));
-        mr_stream_skip(stream, place.offset);
-    }
+    const stream_taker *taker = context;
+    stream_place place;
+    mr_stream *stream;
+    (void)size;
+    memcpy(&place, bytes, sizeof place);
+    MR_TRY(open_stream(taker->map, place.file, &stream, taker->error));
+    mr_stream_skip(stream, place.offset);
     return MR_OK;
 }
 
@@ -412,7 +409,7 @@ mr_status mr_map_input(mr_feed *feed, const mr_plan *plan, mr_records records,
     if (step) {
         step->map = &map;
         if (step->resumed)
-            take_up_streams(&map, step);
+            mr_step_load(step, "streams", take_up_stream, &(stream_taker){&map, feed->job->error});
     }
     mr_status status = mr_bad_open(feed->job);
     if (status == MR_OK)

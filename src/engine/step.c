@@ -61,7 +61,7 @@ static mr_status load_left(mr_step *step)
     return MR_OK;
 }
 
-static mr_status take_counters(mr_job *job, char *at, size_t size)
+static mr_status take_counters(void *job, char *at, size_t size)
 {
     const char *end = at + size;
     for (char *value; at < end; at = value + strcspn(value, "\n") + 1) {
@@ -74,14 +74,12 @@ static mr_status take_counters(mr_job *job, char *at, size_t size)
     return MR_OK;
 }
 
-static mr_status take_bad(mr_job *job, char *bytes, size_t size)
+static mr_status take_bad(void *job, char *bytes, size_t size)
 {
     return mr_bad_unpack(job, mr_bytes_at(bytes, size));
 }
 
-/* Local. What was saved under a name, each entry on one rank. */
-static mr_status load_dealt(mr_step *step, const char *what,
-                            mr_status (*take)(mr_job *job, char *bytes, size_t size))
+mr_status mr_step_load(const mr_step *step, const char *what, mr_step_take *take, void *context)
 {
     char name[MR_STEP_NAME];
     mr_job *job = step->job;
@@ -91,7 +89,7 @@ static mr_status load_dealt(mr_step *step, const char *what,
         void *bytes;
         const mr_keep_entry *entry = mr_keep_entry_at(job->keep, name, i);
         MR_TRY(mr_keep_load(job->keep, entry, &bytes, job->error));
-        mr_status status = take(job, bytes, entry->size);
+        mr_status status = take(context, bytes, entry->size);
         free(bytes);
         MR_TRY(status);
     }
@@ -108,8 +106,8 @@ mr_status mr_step_begin(mr_step *step, mr_job *job, uint64_t unit)
     snprintf(step->prefix, sizeof step->prefix, "step/%" PRIu64 "/", number);
     memcpy(step->before, job->counters, sizeof step->before);
     step->before_count = job->counter_count;
-    if (load_left(step) == MR_OK && load_dealt(step, "counters", take_counters) == MR_OK)
-        load_dealt(step, "bad", take_bad);
+    if (load_left(step) == MR_OK && mr_step_load(step, "counters", take_counters, job) == MR_OK)
+        mr_step_load(step, "bad", take_bad, job);
     return mr_job_agree(job);
 }
 

@@ -42,6 +42,10 @@ mr_status mr_step_begin(mr_step *step, mr_job *job, uint64_t unit);
 /* Collective. Its end, whether or not it went well. Saves what there is where that is worth it. */
 mr_status mr_step_end(mr_step *step, mr_status status);
 
+/* Local. What was saved under a name, each entry on one rank: `take` gets its bytes. */
+typedef mr_status mr_step_take(void *context, char *bytes, size_t size);
+mr_status mr_step_load(const mr_step *step, const char *what, mr_step_take *take, void *context);
+
 /* Whether somebody wishes a checkpoint now. Cheap. */
 bool mr_step_is_wanted(const mr_step *step);
 /* Collective, when no thread of any rank works: saves, and leaves with MR_STOPPED where that was
